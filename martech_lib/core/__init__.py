@@ -1,0 +1,1 @@
+"""Input tables, the workspace that holds them, and the records that analyses return."""

@@ -1,0 +1,156 @@
+"""A typed table against its declaration: pandera finds the faults, our own words tell them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from martech_lib.core.errors import did_you_mean, nearest, shown
+from martech_lib.core.tables import Column, Table
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+
+QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
+CURRENCY = re.compile(r"[A-Za-z]{3}")
+
+
+class Breach(NamedTuple):
+    """One breach of a declaration: the position of the row (None: the header), the column, and what is allowed."""
+
+    position: int | None
+    column: str
+    message: str
+
+
+def breaches(table: Table, frame: pd.DataFrame) -> list[Breach]:
+    """All breaches of a typed frame, whose index is 0, 1, 2, ...; unreadable cells count as blank here."""
+    from pandera.errors import SchemaErrors
+
+    try:
+        _schema(table, tuple(frame.columns)).validate(frame, lazy=True)
+    except SchemaErrors as error:
+        return list(_told(table, frame, error.failure_cases))
+    return []
+
+
+def misspelt(table: Table, header: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(column of the file, optional column it may mean) for columns that are not declared."""
+    absent = [c.name for c in table.columns if not c.required and c.name not in header]
+    for name in header:
+        if name and name not in table.names and (meant := nearest(name, absent)):
+            yield name, meant
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether this is the name of a time zone, such as Europe/Berlin."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "quarter": (lambda text: bool(QUARTER.fullmatch(text)), "is not a quarter; write it like 2026-Q3"),
+    "time zone": (is_time_zone, "is not the name of a time zone; write it like Europe/Berlin"),
+    "ISO 4217": (lambda text: bool(CURRENCY.fullmatch(text)), "is not the code of a currency; write it like USD"),
+}
+
+
+@lru_cache(maxsize=64)
+def _schema(table: Table, header: tuple[str, ...]) -> pa.DataFrameSchema:
+    import pandera.pandas as pa
+
+    key = [name for name in table.key if name in header]
+    whole = all(name in header for name in table.key if table.column(name).required)
+    return pa.DataFrameSchema(
+        {c.name: _column(c) for c in table.columns},
+        unique=key if key and whole else None,
+        report_duplicates="exclude_first",
+    )
+
+
+def _column(column: Column) -> pa.Column:
+    import pandera.pandas as pa
+
+    filled = column.required and not column.blank_ok
+    return pa.Column(nullable=not filled, required=column.required, checks=_checks(column))
+
+
+def _checks(column: Column) -> list[pa.Check]:
+    import pandera.pandas as pa
+
+    found: list[pa.Check] = []
+    if column.kind == "choice":
+        found.append(pa.Check.isin(column.allowed))
+    elif column.kind == "list" and column.allowed:
+        found.append(pa.Check(lambda items: set(items) <= set(column.allowed), element_wise=True))
+    elif column.unit in FORMS:
+        found.append(pa.Check(FORMS[column.unit][0], element_wise=True))
+    if column.low is not None:
+        found.append(pa.Check.ge(column.low))
+    if column.high is not None:
+        found.append(pa.Check.le(column.high))
+    return found
+
+
+def _told(table: Table, frame: pd.DataFrame, cases: pd.DataFrame) -> Iterator[Breach]:
+    for case in cases.to_dict("records"):
+        kind, index = str(case["check"]), case["index"]
+        if kind == "column_in_dataframe":
+            yield _absent(table, frame, str(case["failure_case"]))
+        elif kind == "not_nullable":
+            yield Breach(int(index), str(case["column"]), "is blank; a value is required")
+        elif kind != "multiple_fields_uniqueness":
+            column = table.column(str(case["column"]))
+            yield Breach(int(index), column.name, _not_allowed(column, frame.at[int(index), column.name]))
+    if (cases["check"] == "multiple_fields_uniqueness").any():
+        yield from _repeated(table, frame)
+
+
+def _absent(table: Table, frame: pd.DataFrame, name: str) -> Breach:
+    strangers = [str(c) for c in frame.columns if c not in table.names]
+    meant = nearest(name, strangers)
+    hint = f"; the nearest column of the file is '{shown(meant)}'" if meant else ""
+    return Breach(None, name, f"is missing; this column is required{hint}")
+
+
+def allowed_in_words(column: Column) -> str:
+    """What is wrong with a readable value that is not allowed in this column."""
+    if column.unit in FORMS:
+        return FORMS[column.unit][1]
+    if column.allowed:
+        return f"is not one of {', '.join(column.allowed)}"
+    return f"is not allowed; {_range(column)}"
+
+
+def _not_allowed(column: Column, value: Any) -> str:
+    if not column.allowed:
+        return allowed_in_words(column)
+    strangers = [item for item in value if item not in column.allowed] if isinstance(value, tuple) else [str(value)]
+    named = f"'{shown(strangers[0])}' " if isinstance(value, tuple) else ""
+    return f"{named}{allowed_in_words(column)}{did_you_mean(strangers[0], column.allowed)}"
+
+
+def _range(column: Column) -> str:
+    low, high = (None if limit is None else f"{limit:g}" for limit in (column.low, column.high))
+    if low and high:
+        percent = ", or a percentage such as 14 %" if column.kind == "share" else ""
+        return f"it must be from {low} to {high}{percent}"
+    return f"it must be {low} or more" if low else f"it must be {high} or less"
+
+
+def _repeated(table: Table, frame: pd.DataFrame) -> Iterator[Breach]:
+    """Each row whose key stood in an earlier row; `{row:N}` stands for the line of that row."""
+    keys = [name for name in table.key if name in frame]
+    groups = frame.groupby(keys, dropna=False, sort=False).ngroup()
+    first = pd.Series(range(len(frame))).groupby(groups.to_numpy()).transform("first")
+    for position in first.index[first != first.index]:
+        named = " and ".join(keys)
+        yield Breach(int(position), keys[0], f"stands in {{row:{first[position]}}} already; {named} must be unique")

@@ -1,0 +1,146 @@
+"""One register: bytes -> typed frame, problems, notes. The same way for a folder, a database and an upload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from martech_lib.core.check import Breach, breaches, misspelt
+from martech_lib.core.errors import Problem, shown
+from martech_lib.core.files import RawTable, Unreadable, read_raw
+from martech_lib.core.grid import gaps
+from martech_lib.core.numbers import read_number
+from martech_lib.core.parse import Parsed, parse_column, rows_named
+from martech_lib.core.profile import marked_amounts, profile_breaches
+from martech_lib.core.tables import Column, Table, table
+
+
+class Mark(NamedTuple):
+    """The first amount of a column that bears a currency: where it stands, and the code of the currency."""
+
+    column: str
+    code: str
+    row: int
+    value: str
+
+
+class Register(NamedTuple):
+    """A register as read.
+
+    Attributes:
+        frame: Typed columns, those of the file alone: the declared ones first, then the others as text.
+        problems: What must be put right; while there is any, the frame is not to be used.
+        notes: What was assumed in reading.
+        marks: Where amounts bear a currency.
+    """
+
+    frame: pd.DataFrame
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+def parse_register(
+    name: str, data: bytes, filename: str
+) -> tuple[pd.DataFrame, tuple[Problem, ...], tuple[str, ...]]:
+    """Read and check the bytes of a register, as from an upload.
+
+    Returns:
+        The typed frame (no rows when the file has none or cannot be read), the problems, the notes.
+    """
+    return read_register(table(name), data, filename)[:3]
+
+
+def read_register(declared: Table, data: bytes, filename: str) -> Register:
+    """Read and check the bytes of one register. Never raises for what the bytes hold."""
+    try:
+        raw = read_raw(data, filename=filename, expects=declared.names)
+    except Unreadable as error:
+        problem = Problem(declared.name, filename, error.row, "", "", str(error))
+        return Register(empty_frame(declared), (problem,))
+    return check_register(declared, raw, filename)
+
+
+def check_register(declared: Table, raw: RawTable, filename: str) -> Register:
+    """Type and check the cells of one register."""
+    if not raw.lines and not raw.faults:
+        return Register(empty_frame(declared), notes=raw.notes)
+    parsed = {name: parse_column(_declaration(declared, name), raw.cells[name]) for name in _order(declared, raw)}
+    frame = pd.DataFrame({name: p.values for name, p in parsed.items()}, index=range(len(raw.lines)))
+    problems = [
+        *(Problem(declared.name, filename, f.row, f.column, f.value, f.message) for f in raw.faults),
+        *_problems(declared, raw, filename, _all_breaches(declared, raw, parsed, frame)),
+    ]
+    notes = [*raw.notes, *(note for p in parsed.values() for note in p.notes), *_strangers(declared, raw)]
+    return Register(frame, tuple(problems), tuple(notes), tuple(_marks(declared, raw, parsed, frame)))
+
+
+def _marks(declared: Table, raw: RawTable, parsed: Mapping[str, Parsed], frame: pd.DataFrame) -> Iterator[Mark]:
+    for name, column in parsed.items():
+        if column.currency:
+            first = next(i for i, text in enumerate(raw.cells[name]) if (n := read_number(text)) and n.currency)
+            yield Mark(name, column.currency, raw.lines[first], shown(raw.cells[name][first]))
+    if declared.name == "profile" and {"key", "value"} <= set(frame):
+        for position, code in marked_amounts(frame):
+            yield Mark("value", code, raw.lines[position], shown(raw.cells["value"][position]))
+
+
+def empty_frame(declared: Table) -> pd.DataFrame:
+    """A frame of all declared columns without rows."""
+    return pd.DataFrame({c.name: parse_column(c, []).values for c in declared.columns})
+
+
+def _order(declared: Table, raw: RawTable) -> list[str]:
+    known = [name for name in raw.header if name in declared.names]
+    return known + [name for name in raw.header if name not in declared.names]
+
+
+def _declaration(declared: Table, name: str) -> Column:
+    return declared.column(name) if name in declared.names else Column(name, "text")
+
+
+def _all_breaches(
+    declared: Table, raw: RawTable, parsed: Mapping[str, Parsed], frame: pd.DataFrame
+) -> Iterable[Breach]:
+    unread = [Breach(f.position, name, f.message) for name, p in parsed.items() for f in p.faults]
+    found = [b for b in breaches(declared, frame) if not _explained(b, declared, raw, frame)]
+    if declared.name == "profile" and "key" in frame:
+        found += profile_breaches(frame)
+    named = [name for name in declared.grid if name in frame]
+    if declared.grid and len(named) == len(declared.grid) and frame[named].notna().to_numpy().all():
+        found += gaps(declared, frame)
+    return unread + found
+
+
+def _explained(breach: Breach, declared: Table, raw: RawTable, frame: pd.DataFrame) -> bool:
+    """Whether a breach only follows from a cell that is told already as unreadable or blank."""
+    if breach.position is None:
+        return False
+    if "{row:" in breach.message:
+        required = [c for c in declared.key if c in frame and declared.column(c).required]
+        return bool(frame.loc[breach.position, required].isna().any())
+    return "is blank" in breach.message and bool(raw.cells[breach.column][breach.position])
+
+
+def _problems(declared: Table, raw: RawTable, filename: str, found: Iterable[Breach]) -> list[Problem]:
+    order = {name: place for place, name in enumerate(raw.header)}
+    lines = raw.lines
+    problems = []
+    for breach in sorted(found, key=lambda b: (_place(b.position), order.get(b.column, -1))):
+        line = raw.header_line if breach.position is None else lines[breach.position]
+        value = "" if breach.position is None else shown(raw.cells[breach.column][breach.position])
+        message = rows_named(breach.message, lambda position: lines[position])
+        row = None if breach.position is None and breach.column in raw.cells else line
+        problems.append(Problem(declared.name, filename, row, breach.column, value, message))
+    return problems
+
+
+def _place(position: int | None) -> int:
+    return -1 if position is None else position
+
+
+def _strangers(declared: Table, raw: RawTable) -> Iterable[str]:
+    for name, meant in misspelt(declared, raw.header):
+        yield f"column '{shown(name)}' is not known and was not used; did you mean {meant}?"

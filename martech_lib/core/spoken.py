@@ -1,0 +1,77 @@
+"""Numbers as people write them: $410k, 14.0 %, 4 tools, 31 Oct 2026."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date
+
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "BRL": "R$"}
+UNKNOWN = "unknown"
+SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+
+
+def money(amount: float | None, currency: str = "USD") -> str:
+    """$410k, $2.95M, $7,200, -$38k; three significant digits from a thousand on."""
+    if _is_blank(amount):
+        return UNKNOWN
+    assert amount is not None
+    sign = "-" if round(amount, 2) < 0 else ""
+    symbol = SYMBOLS.get(currency, f"{currency} ")
+    return f"{sign}{symbol}{_shortened(abs(amount))}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A fraction as percent: 0.14 -> "14.0 %"."""
+    if _is_blank(share):
+        return UNKNOWN
+    assert share is not None
+    return f"{share * 100:.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """1,234 or 2.18; "unknown" when blank."""
+    if _is_blank(value):
+        return UNKNOWN
+    return f"{value:,.{digits}f}"
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """"1 tool", "24 tools"."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def day(when: date | None) -> str:
+    """31 Oct 2026."""
+    return UNKNOWN if when is None else f"{when.day} {when:%b %Y}"
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """"a, b and c"; beyond `most` names the rest is counted."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """A Reading's value in the words of its unit: "USD/year" as money, "share" as percent, "ratio" with two digits."""
+    code = unit.split("/")[0]
+    if len(code) == 3 and code.isupper():
+        return money(value, code)
+    if unit == "share":
+        return percent(value)
+    return number(value, 2 if unit == "ratio" else 0)
+
+
+def _shortened(amount: float) -> str:
+    if amount < 10_000 and amount % 100 != 0 or amount < 1_000:
+        return f"{amount:,.0f}" if amount == round(amount) or amount >= 1_000 else f"{amount:,.2f}"
+    rounded = float(f"{amount:.3g}")
+    size, letter = next((size, letter) for size, letter in SIZES if rounded >= size)
+    return f"{rounded / size:g}{letter}"
+
+
+def _is_blank(value: float | None) -> bool:
+    return value is None or not math.isfinite(value)

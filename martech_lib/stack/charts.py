@@ -1,0 +1,243 @@
+"""The audit's charts; each is built from one of the frames here, so that its marks are the rows of a table."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from martech_lib.core.palette import BLUE, DECISION_COLOURS, GREEN, GREY, INK, MUTED, ORANGE, SEVERITY_COLOURS
+from martech_lib.core.results import SEVERITIES
+from martech_lib.core.spoken import count, day, money
+from martech_lib.stack import words
+from martech_lib.stack.decisions import DECISIONS
+from martech_lib.stack.stack_audit import StackAudit
+from martech_lib.stack.taxonomy import LAYERS
+from martech_lib.stack.thresholds import shipped_rules
+
+MOST_ROWS = 40
+LONGEST = 60
+SEVERITY_ORDER = list(SEVERITIES)
+PLANNED = "planned work"
+ROADMAP_COLOURS = {
+    "drop": ORANGE,
+    "consolidate": DECISION_COLOURS["Consolidate"],
+    "replace": DECISION_COLOURS["Replace"],
+    PLANNED: BLUE,
+    "renewal": INK,
+    "notice deadline": DECISION_COLOURS["Re-evaluate"],
+}
+
+
+def layer_costs(audit: StackAudit) -> pd.DataFrame:
+    """One row a tool that costs something: layer, tool, annual_cost, decision; dearest first within a layer."""
+    rows = [
+        (tool.layer, _cut(tool.tool), tool.annual_cost, d.decision)
+        for tool, d in zip(audit.tools, audit.decision_records, strict=True)
+        if tool.annual_cost
+    ]
+    frame = pd.DataFrame(rows, columns=["layer", "tool", "annual_cost", "decision"])
+    return frame.sort_values(["layer", "annual_cost"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
+    """Annual cost by layer, one segment a tool in the colour of its decision."""
+    frame = layer_costs(audit)
+    if len(frame) > 400:
+        frame = frame.groupby(["layer", "decision"], as_index=False)["annual_cost"].sum().assign(tool="all tools")
+    totals = frame.groupby("layer", as_index=False)["annual_cost"].sum()
+    totals["label"] = [money(v, audit.currency) for v in totals["annual_cost"]]
+    frame["cost"] = [money(v, audit.currency) for v in frame["annual_cost"]]
+    frame["rank"] = range(len(frame))
+    y = alt.Y("layer:N", sort=list(LAYERS), title=None)
+    bars = (
+        alt.Chart(frame)
+        .mark_bar(stroke="white", strokeWidth=1.5)
+        .encode(
+            x=alt.X("annual_cost:Q", title="Annual cost", axis=_money_axis(audit)),
+            y=y,
+            color=_decision_colour(frame["decision"]),
+            order=alt.Order("rank:Q"),
+            tooltip=[alt.Tooltip("tool:N", title="Tool"), alt.Tooltip("cost:N", title="Annual cost"), alt.Tooltip("decision:N", title="Decision")],
+        )
+    )
+    labels = alt.Chart(totals).mark_text(align="left", dx=6, fontWeight="bold").encode(x="annual_cost:Q", y=y, text="label:N")
+    largest = totals.loc[totals["annual_cost"].idxmax()]
+    text = f"Annual cost by layer and tool. {largest['layer']} is the largest at {largest['label']}; colours show each tool's decision."
+    return _finished(bars + labels, text, rows=len(totals))
+
+
+def finding_totals(audit: StackAudit) -> pd.DataFrame:
+    """One row a rule that fired: rule, title, severity, findings, amount (known money a year, each subject once)."""
+    frame = audit.findings
+    frame["rank"] = frame["severity"].map(SEVERITY_ORDER.index)
+    grouped = frame.groupby("rule", as_index=False).agg(
+        findings=("subject", "size"), amount=("amount", "sum"), known=("amount", "count"), rank=("rank", "min")
+    )
+    grouped["severity"] = [SEVERITY_ORDER[i] for i in grouped["rank"]]
+    grouped["title"] = [shipped_rules()[rule].title for rule in grouped["rule"]]
+    ordered = grouped.sort_values(["rank", "amount"], ascending=[True, False], ignore_index=True)
+    return ordered[["rule", "title", "severity", "findings", "amount", "known"]]
+
+
+def findings_by_money(audit: StackAudit) -> alt.LayerChart:
+    """Findings by rule: the bar is the money they put in question, the colour their severity."""
+    frame = finding_totals(audit)
+    frame["label"] = [
+        f"{count(n, 'finding')}, {money(amount, audit.currency) if known else 'no amount known'}"
+        for n, amount, known in zip(frame["findings"], frame["amount"], frame["known"], strict=True)
+    ]
+    y = alt.Y("title:N", sort=None, title=None, axis=alt.Axis(labelLimit=210))
+    present = [s for s in SEVERITY_ORDER if s in set(frame["severity"])]
+    bars = (
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=alt.X("amount:Q", title="Cost of what is in question", axis=_money_axis(audit), scale=_room(frame["amount"])),
+            y=y,
+            color=alt.Color(
+                "severity:N",
+                title=None,
+                scale=alt.Scale(domain=present, range=[SEVERITY_COLOURS[s] for s in present]),
+            ),
+            tooltip=[alt.Tooltip("rule:N", title="Rule"), alt.Tooltip("title:N", title="What"), alt.Tooltip("label:N", title="Size")],
+        )
+    )
+    labels = alt.Chart(frame).mark_text(align="left", dx=6).encode(x="amount:Q", y=y, text="label:N")
+    worst = frame.iloc[0]
+    text = f"Findings by rule and severity. {count(len(frame), 'rule')} fired; the gravest is {worst['title'].lower()}: {worst['label']}."
+    return _finished(bars + labels, text, rows=len(frame))
+
+
+def saving_steps(audit: StackAudit) -> pd.DataFrame:
+    """The walk from today's cost to the cost after: step, start, end, amount (signed), tools (left after the step)."""
+    cost, tools = sum(tool.annual_cost for tool in audit.tools), len(audit.tools)
+    rows: list[tuple[str, float, float, float, int]] = [("Today", 0.0, cost, cost, tools)]
+    for kind in ("Drop", "Consolidate", "Replace"):
+        chosen = [d for d in audit.decision_records if d.decision == kind]
+        if not chosen:
+            continue
+        saved = sum(d.saving for d in chosen)
+        tools -= 0 if kind == "Replace" else len(chosen)
+        rows.append((kind, rows[-1][2], rows[-1][2] - saved, -saved, tools))
+    rows.append(("After", 0.0, audit.savings.annual_cost_after, audit.savings.annual_cost_after, tools))
+    return pd.DataFrame(rows, columns=["step", "start", "end", "amount", "tools"])
+
+
+def before_and_after(audit: StackAudit) -> alt.LayerChart:
+    """The waterfall from today's annual cost to the cost after the decisions, with the tools left at each step."""
+    frame = saving_steps(audit)
+    frame["label"] = [money(v, audit.currency) for v in frame["amount"]]
+    frame["count"] = [count(n, "tool") for n in frame["tools"]]
+    frame["top"] = frame[["start", "end"]].max(axis=1)
+    frame["kind"] = ["total" if step in ("Today", "After") else "saving" if v <= 0 else "extra" for step, v in zip(frame["step"], frame["amount"], strict=True)]
+    x = alt.X("step:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelFontSize=14))
+    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=["total", "saving", "extra"], range=[BLUE, GREEN, ORANGE]))
+    base = alt.Chart(frame)
+    bars = base.mark_bar().encode(
+        x=x,
+        y=alt.Y("start:Q", title="Annual cost", axis=_money_axis(audit), scale=_room(frame["top"])),
+        y2="end:Q",
+        color=colour,
+        tooltip=[alt.Tooltip("step:N", title="Step"), alt.Tooltip("label:N", title="Money a year"), alt.Tooltip("count:N", title="Tools left")],
+    )
+    amounts = base.mark_text(dy=-26, fontWeight="bold", fontSize=15).encode(x=x, y="top:Q", text="label:N")
+    counts = base.mark_text(dy=-9, color=MUTED, fontSize=13).encode(x=x, y="top:Q", text="count:N")
+    first, last = frame.iloc[0], frame.iloc[-1]
+    text = f"From {first['count']} at {first['label']} a year today to {last['count']} at {last['label']} after the decisions."
+    return _finished(bars + amounts + counts, text, height=320)
+
+
+def quarter_savings(audit: StackAudit) -> pd.DataFrame:
+    """One row a fiscal quarter of the twelve months ahead: quarter, saving, one_off, net."""
+    rows = [(q.quarter, q.saving, q.one_off, q.net) for q in audit.savings.quarters]
+    return pd.DataFrame(rows, columns=["quarter", "saving", "one_off", "net"])
+
+
+def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
+    """What each quarter of the twelve months ahead brings, less its one-off costs."""
+    frame = quarter_savings(audit)
+    frame["label"] = [money(v, audit.currency) for v in frame["net"]]
+    x = alt.X("quarter:N", sort=None, title=None, axis=alt.Axis(labelAngle=0))
+    base = alt.Chart(frame)
+    bars = base.mark_bar().encode(
+        x=x,
+        y=alt.Y("net:Q", title="Saving less one-off costs", axis=_money_axis(audit), scale=_room(frame["net"])),
+        color=alt.condition("datum.net < 0", alt.value(ORANGE), alt.value(GREEN)),
+        tooltip=[alt.Tooltip("quarter:N", title="Quarter"), alt.Tooltip("label:N", title="Net saving")],
+    )
+    labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(x=x, y="net:Q", text="label:N")
+    text = f"Net saving by quarter: {', '.join(f'{q} {label}' for q, label in zip(frame['quarter'], frame['label'], strict=True))}."
+    return _finished(bars + labels, text, height=240)
+
+
+def roadmap_rows(audit: StackAudit) -> pd.DataFrame:
+    """One row a roadmap item: row (its tool or its own name), item, kind, start, end, owner; the dearest rows when many."""
+    rows = [(_cut(i.tool or i.item), _cut(i.item), _kind(i.kind, i.source), i.start, i.end, i.owner, i.amount or 0.0) for i in audit.roadmap]
+    frame = pd.DataFrame(rows, columns=["row", "item", "kind", "start", "end", "owner", "amount"])
+    if frame["row"].nunique() > MOST_ROWS:
+        keep = frame.groupby("row")["amount"].max().nlargest(MOST_ROWS).index
+        frame = frame[frame["row"].isin(keep)].reset_index(drop=True)
+    return frame.astype({"start": "datetime64[ns]", "end": "datetime64[ns]"})
+
+
+def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
+    """The twelve months ahead, a row a tool: bars for what is to be done, points for renewals and notice deadlines."""
+    frame = roadmap_rows(audit)
+    is_point = frame["kind"].isin(["renewal", "notice deadline"])
+    order = frame.groupby("row")["start"].min().sort_values(kind="stable").index.tolist()
+    kinds = [kind for kind in ROADMAP_COLOURS if kind in set(frame["kind"])]
+    colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[ROADMAP_COLOURS[k] for k in kinds]))
+    y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=170, grid=True))
+    last = pd.Timestamp(audit.as_of) + pd.Timedelta(days=365)
+    x_scale = alt.Scale(domain=[_stamp(pd.Timestamp(audit.as_of)), _stamp(last)])
+    tooltip = [alt.Tooltip("item:N", title="Item"), alt.Tooltip("kind:N", title="Kind"), alt.Tooltip("start:T", title="From", format="%d %b %Y"), alt.Tooltip("end:T", title="To", format="%d %b %Y"), alt.Tooltip("owner:N", title="Owner")]  # fmt: skip
+    x = alt.X("start:T", title=None, scale=x_scale, axis=alt.Axis(format="%b %y", tickCount="month", labelOverlap=True))
+    bars = alt.Chart(frame[~is_point]).mark_bar(height=11, cornerRadius=3, clip=True, opacity=0.9).encode(x=x, x2="end:T", y=y, color=colour, tooltip=tooltip)
+    points = (
+        alt.Chart(frame[is_point])
+        .mark_point(filled=True, size=80, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            shape=alt.Shape("kind:N", legend=None, scale=alt.Scale(domain=["renewal", "notice deadline"], range=["diamond", "triangle-down"])),
+            tooltip=tooltip,
+        )
+    )
+    text = f"Twelve months from {day(audit.as_of)}. {words.road(audit)}"
+    return _finished(bars + points, text, rows=len(order), row_height=22)
+
+
+def _kind(kind: str, source: str) -> str:
+    return PLANNED if source == "roadmap" else kind
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _decision_colour(present: pd.Series) -> alt.Color:
+    shown = [d for d in DECISIONS if d in set(present)]
+    return alt.Color("decision:N", title=None, scale=alt.Scale(domain=shown, range=[DECISION_COLOURS.get(d, GREY) for d in shown]))
+
+
+def _money_axis(audit: StackAudit) -> alt.Axis:
+    prefix = money(0, audit.currency).removesuffix("0")
+    shown = "replace(format(datum.value, '~s'), 'G', 'B')"
+    return alt.Axis(labelExpr=f"(datum.value < 0 ? '-' : '') + '{prefix}' + replace({shown}, '−', '')", tickCount=5)
+
+
+def _room(values: pd.Series) -> alt.Scale:
+    """Room beyond the longest bar for the label at its end."""
+    top, bottom = max(0.0, float(values.max())), min(0.0, float(values.min()))
+    span = (top - bottom) or 1.0
+    return alt.Scale(domain=[bottom - (0.15 * span if bottom else 0), top + 0.32 * span], nice=False)
+
+
+def _stamp(when: pd.Timestamp) -> dict[str, int]:
+    return {"year": when.year, "month": when.month, "date": when.day}
+
+
+def _finished(chart: alt.LayerChart, text: str, *, rows: int = 0, row_height: int = 34, height: int = 0) -> alt.LayerChart:
+    """The chart at the width of its place, with the alternative text that says what it shows."""
+    return chart.properties(width="container", height=height or max(120, rows * row_height), description=text)

@@ -1,0 +1,71 @@
+"""The twelve months ahead: renewals and notice deadlines from the inventory, decisions, and what was planned by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from martech_lib.stack.decisions import LEAVING, Decision
+from martech_lib.stack.evidence import Evidence
+from martech_lib.stack.inventory import Tool
+from martech_lib.stack.renewals import renewal_of
+
+
+class RoadmapItem(NamedTuple):
+    """A bar or a point of the roadmap.
+
+    Attributes:
+        item: What happens.
+        tool: Which tool it is about, "" for none.
+        kind: renewal, notice deadline, or the decision or type of a planned row.
+        start: First day.
+        end: Last day; the start itself for a point in time.
+        owner: Who does it, "" when nobody is named.
+        amount: Money a year it moves: the contract for a renewal, the saving for a decision.
+        source: inventory, decisions or roadmap.
+    """
+
+    item: str
+    tool: str
+    kind: str
+    start: date
+    end: date
+    owner: str
+    amount: float | None
+    source: str
+
+
+def roadmap(evidence: Evidence, decisions: Sequence[Decision]) -> tuple[RoadmapItem, ...]:
+    """Everything that falls within the twelve months from the audit date, by start."""
+    if evidence.as_of is None:
+        return ()
+    last = evidence.as_of + timedelta(days=365)
+    items = [*_planned(evidence), *_from_contracts(evidence, decisions, evidence.as_of)]
+    ahead = [item for item in items if item.end >= evidence.as_of and item.start <= last]
+    return tuple(sorted(ahead, key=lambda item: (item.start, item.tool, item.kind)))
+
+
+def _planned(evidence: Evidence) -> Iterator[RoadmapItem]:
+    for row in evidence.rows("roadmap"):
+        tool, owner = row.get("tool") or "", row.get("owner") or ""
+        kind = row.get("type") or "planned"
+        yield RoadmapItem(row["item"], tool, kind, row["start"], row["end"], owner, row.get("cost_delta"), "roadmap")
+
+
+def _from_contracts(evidence: Evidence, decisions: Sequence[Decision], as_of: date) -> Iterator[RoadmapItem]:
+    for tool, decision in zip(evidence.tools, decisions, strict=True):
+        renewal = renewal_of(tool, as_of)
+        if renewal is None or renewal.renews < as_of:
+            continue
+        yield _point(tool, f"{tool.tool} renews", "renewal", renewal.renews, tool.annual_cost, "inventory")
+        if tool.notice_days and renewal.notice_by >= as_of:
+            yield _point(tool, f"Notice for {tool.tool}", "notice deadline", renewal.notice_by, tool.annual_cost, "inventory")
+        if decision.decision in (*LEAVING, "Replace"):
+            words, kind = f"{decision.decision} {tool.tool}", decision.decision.lower()
+            owner = tool.owner or ""
+            yield RoadmapItem(words, tool.tool, kind, as_of, renewal.leaves, owner, decision.saving, "decisions")
+
+
+def _point(tool: Tool, words: str, kind: str, when: date, amount: float, source: str) -> RoadmapItem:
+    return RoadmapItem(words, tool.tool, kind, when, when, tool.owner or "", amount, source)

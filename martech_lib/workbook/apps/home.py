@@ -1,0 +1,92 @@
+"""The home notebook: the scorecard of all Readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from martech_lib import stack
+from martech_lib.core.errors import UserError
+from martech_lib.core.metrics import label
+from martech_lib.core.results import Reading, Result
+from martech_lib.core.spoken import count, in_unit, listed
+from martech_lib.workbook import html
+from martech_lib.workbook.html import Column
+from martech_lib.workbook.notebook import Book
+
+RANK = {"fail": 0, "watch": 1, "pass": 2, "info": 3, "refused": 4, "not measured": 5}
+
+
+class HomeApp:
+    """Every reading of every theme on one page.
+
+    Args:
+        book: The opened notebook.
+
+    Raises:
+        UserError: In a report, a table that cannot be read.
+    """
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self._faults = list(book.faults)
+        self._results: list[Result] = []
+        try:
+            self._results.append(stack.audit(book.workspace))
+        except UserError as error:
+            if book.mode == "report":
+                raise
+            self._faults += str(error).splitlines()
+
+    def faults(self) -> Any:
+        """What is wrong with the input; empty when nothing is."""
+        return self.book.screen.html(lambda: html.alert(self._faults))
+
+    def headline(self) -> Any:
+        """How many readings are where they should be, in a sentence."""
+        return self.book.screen.html(lambda: html.say(_headline(self._totals())))
+
+    def tiles(self) -> Any:
+        """The readings that have a target, those that miss it first."""
+        judged = [r for r in self._totals() if r.status in ("fail", "watch", "pass")]
+        return self.book.screen.html(lambda: html.tiles(sorted(judged, key=lambda r: RANK[r.status])))
+
+    def scorecard(self) -> Any:
+        """All readings of the whole, those that miss their target first."""
+        columns = [Column("what", "Reading"), Column("value", "Value", str, True), Column("status", "Status"), Column("target", "Target"), Column("note", "How it was read")]
+        rows = [_row(r) for r in sorted(self._totals(), key=lambda r: RANK[r.status])]
+        return self.book.screen.html(lambda: html.table(rows, columns, caption="All readings, those that miss their target first"))
+
+    def not_measured(self) -> Any:
+        """What would switch on the parts that are not measured."""
+        gaps = [r for result in self._results for r in result.reading_records if r.status == "not measured"]
+        rows = [{"what": _subject(r), "needs": r.reason} for r in gaps]
+        columns = [Column("what", "Not measured"), Column("needs", "What it needs")]
+        return self.book.screen.html(lambda: html.table(rows, columns, caption="What further data would show") if rows else "")
+
+    def _totals(self) -> list[Reading]:
+        return [r for result in self._results for r in result.reading_records if not r.segment]
+
+
+def _headline(readings: Sequence[Reading]) -> str:
+    judged = [r for r in readings if r.status in ("pass", "watch", "fail")]
+    if not judged:
+        return "Nothing can be judged yet: supply profile.csv and inventory.csv to begin."
+    missed = [label(r.metric).lower() for r in judged if r.status == "fail"]
+    watched = [label(r.metric).lower() for r in judged if r.status == "watch"]
+    words = f"{count(len(judged), 'reading')} have a target; {sum(r.status == 'pass' for r in judged)} meet it."
+    words += f" Off target: {listed(missed)}." if missed else ""
+    return words + (f" To watch: {listed(watched)}." if watched else "")
+
+
+def _row(reading: Reading) -> dict[str, str]:
+    value = reading.status.capitalize() if reading.value is None else in_unit(reading.value, reading.unit)
+    note = reading.reason or reading.method
+    return {"what": label(reading.metric), "value": value, "status": reading.status, "target": reading.target, "note": note}
+
+
+def _subject(reading: Reading) -> str:
+    if not reading.segment:
+        return label(reading.metric)
+    rule = stack.rule_title(reading.segment)
+    return f"{label(reading.metric)}: {rule or reading.segment}"

@@ -1,0 +1,129 @@
+"""The HTML of pages and apps: sentences, tiles, tables, the stack map. Everything that comes from data is escaped here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from martech_lib.core.metrics import label
+from martech_lib.core.results import Reading
+from martech_lib.core.spoken import in_unit
+
+GLYPHS = {"pass": "✓", "watch": "!", "fail": "✕", "info": "i", "not measured": "–", "refused": "–"}
+LONGEST = 160
+FIGURE = re.compile(r"(-?[$€£¥₹]\d[\d,.]*[kMBT]?|\d[\d,.]* %)")
+
+
+class Column(NamedTuple):
+    """A column of a table: its key in a row, its heading, and how a value is written.
+
+    Attributes:
+        key: Key of the row's mapping.
+        heading: What stands above it.
+        write: Turns a value into text.
+        is_number: Right-aligned when true.
+    """
+
+    key: str
+    heading: str
+    write: Callable[[Any], str] = str
+    is_number: bool = False
+
+
+def say(sentences: str) -> str:
+    """A paragraph of text from the library, its figures in bold; empty text gives nothing."""
+    if not sentences:
+        return ""
+    spoken = FIGURE.sub(r"<strong>\1</strong>", escape(sentences))
+    return f'<p class="wb-say">{spoken}</p>'
+
+
+def note(text: str) -> str:
+    """A quiet line below a figure or table."""
+    return f'<p class="wb-note">{escape(text)}</p>' if text else ""
+
+
+def alert(lines: Sequence[str]) -> str:
+    """A message that something is wrong, read out by a screen reader; nothing when there are no lines."""
+    if not lines:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<div role="alert" class="wb-alert"><ul>{items}</ul></div>'
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, caption: str, most: int = 200) -> str:
+    """A table that scrolls in its own box; beyond `most` rows it says how many more the download has."""
+    shown = list(rows)
+    head = "".join(f'<th scope="col"{_aligned(c)}>{escape(c.heading)}</th>' for c in columns)
+    body = "".join(f"<tr>{_cells(row, columns)}</tr>" for row in shown[:most])
+    more = note(f"{len(shown) - most:,} more rows are in the download.") if len(shown) > most else ""
+    return (
+        f'<div class="wb-scroll" tabindex="0" role="region" aria-label="{escape(caption, quote=True)}">'
+        f'<table class="wb-table"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
+    )
+
+
+def tiles(readings: Iterable[Reading]) -> str:
+    """Readings as tiles: label, value, status in a word and a glyph, target or reason."""
+    return f'<div class="wb-tiles">{"".join(map(_tile, readings))}</div>'
+
+
+def stack_map(layers: Mapping[str, Sequence[tuple[str, str, str]]], *, most: int) -> str:
+    """The stack as a map: a column a layer in the order of the flow, a chip a tool (name, cost, decision)."""
+    columns = "".join(_layer(i, name, chips, most) for i, (name, chips) in enumerate(layers.items(), start=1))
+    return (
+        f'<div class="wb-map" role="list" aria-label="Stack map: tools by layer">{columns}</div>'
+        '<p class="wb-note">Data flows from left to right, from collection to measurement; what is measured feeds back into '
+        "modeling, and AI and automation assist every layer.</p>"
+    )
+
+
+def cut(text: str) -> str:
+    """Text short enough for a cell."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _layer(number: int, name: str, chips: Sequence[tuple[str, str, str]], most: int) -> str:
+    tools = "".join(
+        f'<li class="wb-chip wb-{decision.lower()}" title="{escape(tool, quote=True)}"><b>{escape(cut(tool))}</b>'
+        f"<span>{escape(cost)} · {escape(decision)}</span></li>"
+        for tool, cost, decision in chips[:most]
+    )
+    if len(chips) > most:
+        tools += f'<li class="wb-chip wb-empty">and {len(chips) - most:,} more</li>'
+    empty = '<li class="wb-chip wb-empty">no tool</li>'
+    return f'<section class="wb-layer" role="listitem"><h3>{number}. {escape(name)}</h3><ul>{tools or empty}</ul></section>'
+
+
+def _tile(reading: Reading) -> str:
+    kind = reading.status if reading.status in ("pass", "watch", "fail", "info") else "none"
+    value = in_unit(reading.value, reading.unit) if reading.value is not None else reading.status.capitalize()
+    below = reading.reason if reading.value is None else f"target: {reading.target}" if reading.target else ""
+    status = "" if reading.status == "info" or reading.value is None else (
+        f'<p class="wb-tile-status"><span class="wb-glyph" aria-hidden="true">{GLYPHS[reading.status]}</span>{reading.status}</p>'
+    )  # fmt: skip
+    return (
+        f'<div class="wb-tile wb-{kind}"><p class="wb-tile-label">{escape(label(reading.metric))}</p>'
+        f'<p class="wb-tile-value">{escape(value)}</p>{status}<p class="wb-tile-note">{escape(below)}</p></div>'
+    )
+
+
+def _cells(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
+    return "".join(f"<td{_aligned(c)}{_full(row, c)}>{escape(cut(_written(row, c)))}</td>" for c in columns)
+
+
+def _written(row: Mapping[str, Any], column: Column) -> str:
+    value = row.get(column.key)
+    return "" if value is None else column.write(value)
+
+
+def _full(row: Mapping[str, Any], column: Column) -> str:
+    text = _written(row, column)
+    return f' title="{escape(text, quote=True)}"' if len(text) > LONGEST else ""
+
+
+def _aligned(column: Column) -> str:
+    return ' class="wb-num"' if column.is_number else ""

@@ -1,0 +1,135 @@
+"""One notebook in three modes: explored in JupyterLab, used as an app, rendered into the monthly report."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from martech_lib.core import places
+from martech_lib.core.results import Result
+from martech_lib.core.workspace import Workspace
+from martech_lib.workbook import theme
+from martech_lib.workbook.parameters import Parameter, ParameterError, parameters_of
+from martech_lib.workbook.views import Drawn, Mode, Screen
+
+
+@dataclass(frozen=True)
+class Book:
+    """An opened notebook.
+
+    Attributes:
+        name: File name without its ending.
+        mode: lab, app or report.
+        workspace: The data.
+        values: The notebook's parameters, a deep link's values applied.
+        faults: What was wrong with a deep link, in words.
+        screen: Its views.
+    """
+
+    name: str
+    mode: Mode
+    workspace: Workspace
+    values: Mapping[str, Any]
+    faults: tuple[str, ...]
+    screen: Screen
+
+    def publish(self, result: Result) -> None:
+        """Hand a result's records to the report that is being made; nothing to do in the lab or an app."""
+        folder = os.environ.get("MARTECH_RUN_DIR")
+        if self.mode != "report" or not folder:
+            return
+        for kind, records in result.to_dict().items():
+            text = json.dumps(records, allow_nan=False, ensure_ascii=False)
+            Path(folder, f"{self.name}.{kind}.json").write_text(text, encoding="utf-8")
+
+
+def begin(name: str, given: Mapping[str, Any]) -> Book:
+    """Open a notebook: find out the mode, read its parameters, open the workspace.
+
+    Args:
+        name: The notebook's file name without its ending.
+        given: The notebook's `globals()`; the names of its parameters cell are taken from it.
+
+    Raises:
+        UserError: The workspace is not there.
+    """
+    mode = current_mode()
+    _prepare_charts(mode)
+    declared = _declared(name)
+    values = {key: given.get(key, parameter.default) for key, parameter in declared.items()}
+    asked, faults = _asked(declared) if mode == "app" else ({}, [])
+    values |= asked
+    source = values["data"] or os.environ.get("MARTECH_DATA") or str(places.sample_dir() / "saas")
+    if mode == "lab":
+        _show_stylesheet()
+    return Book(name, mode, Workspace.open(source), values, tuple(faults), Screen(mode))
+
+
+def current_mode() -> Mode:
+    """report when the runner says so, app under Voilà, else lab."""
+    told = os.environ.get("MARTECH_MODE")
+    if told == "report":
+        return "report"
+    return "app" if told == "app" or "VOILA_BASE_URL" in os.environ else "lab"
+
+
+def _prepare_charts(mode: Mode) -> None:
+    theme.enable()
+    alt.data_transformers.disable_max_rows()
+    if mode != "report":
+        # Either of the two alone leaves charts blank without internet.
+        alt.JupyterChart.enable_offline()
+        alt.renderers.enable("jupyter", offline=True)
+
+
+def _declared(name: str) -> dict[str, Parameter]:
+    import nbformat
+
+    notebook = nbformat.read(places.notebooks_dir() / f"{name}.ipynb", as_version=4)
+    return parameters_of(notebook.cells, notebook=name)
+
+
+def _asked(declared: Mapping[str, Parameter]) -> tuple[dict[str, Any], list[str]]:
+    """The deep link's values by parameter, and what was wrong with the others."""
+    if os.environ.get("VOILA_PREHEAT") == "True":
+        # A preheated kernel runs before there is a request; its query arrives here.
+        from voila.utils import wait_for_request
+
+        wait_for_request()
+    query = urllib.parse.parse_qs(os.environ.get("QUERY_STRING", ""))
+    values, faults = {}, []
+    for name, texts in query.items():
+        if name in declared:
+            try:
+                values[name] = _typed(declared[name], texts[-1])
+            except ParameterError as fault:
+                faults.append(str(fault))
+    return values, faults
+
+
+def _typed(parameter: Parameter, text: str) -> Any:
+    if parameter.name == "data" and not Path(text).is_dir():
+        # A link from elsewhere must not make this machine open a database of its choosing.
+        raise ParameterError(f"The link's data came as '{text[:60]}'; a link may only name a folder that is there.")
+    if parameter.kind == "str":
+        return text
+    try:
+        value = {"true": True, "false": False}.get(text.lower()) if parameter.kind == "bool" else json.loads(text)
+    except ValueError:
+        value = None
+    if value is None or not parameter.fits(value):
+        raise ParameterError(f"The link's {parameter.name} came as '{text[:60]}'; allowed is {parameter.allowed()}.")
+    return value
+
+
+def _show_stylesheet() -> None:
+    from IPython.display import display
+
+    display(Drawn(f"<style>{(places.template_dir() / 'workbook.css').read_text(encoding='utf-8')}</style>"))

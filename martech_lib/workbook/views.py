@@ -1,0 +1,114 @@
+"""What a notebook shows: drawn once in a report, kept in step with the state in the lab and in an app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any, Literal
+
+import altair as alt
+import ipywidgets as widgets
+
+Mode = Literal["lab", "app", "report"]
+Chart = alt.TopLevelMixin
+WIDE, NARROW = 1000, 350
+VEGA_LITE = "6.4"
+
+
+class Drawn:
+    """HTML for a report's page, or a page that is not live."""
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+class Screen:
+    """The views of one notebook; `refresh` redraws all that are live.
+
+    Args:
+        mode: report draws each view once; lab and app give widgets.
+    """
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+        self._redraws: list[Callable[[], None]] = []
+
+    def html(self, render: Callable[[], str]) -> Any:
+        """A view of markup made by `workbook.html`, where all data is escaped."""
+        if self.mode == "report":
+            return Drawn(render())
+        view = widgets.HTML(render())
+        view.add_class("wb-view")
+
+        def redraw() -> None:
+            view.value = render()
+
+        self._redraws.append(redraw)
+        return view
+
+    def figure(self, draw: Callable[[], Chart | None], *, otherwise: str) -> Any:
+        """A view of a chart; where there is nothing to draw it says `otherwise`."""
+        if self.mode == "report":
+            return Drawn(_figures(draw(), otherwise))
+        return self._live_figure(draw, otherwise)
+
+    def refresh(self) -> None:
+        """Redraw every live view from the state as it is now."""
+        for redraw in self._redraws:
+            redraw()
+
+    def _live_figure(self, draw: Callable[[], Chart | None], otherwise: str) -> Any:
+        first = draw()
+        view = alt.JupyterChart(first or _blank(), embed_options={"actions": False, "renderer": "svg"})
+        words = widgets.HTML()
+        box = widgets.VBox([view, words])
+        box.add_class("wb-figure")
+
+        def show(chart: Chart | None) -> None:
+            view.layout.display = "none" if chart is None else ""
+            words.value = f'<p class="wb-note">{escape(otherwise if chart is None else _alt_text(chart))}</p>'
+
+        def redraw() -> None:
+            chart = draw()
+            if chart is not None:
+                # The chart was validated when it was first drawn; only its data has changed since.
+                view.spec = chart.to_dict(validate=False)
+            show(chart)
+
+        show(first)
+        self._redraws.append(redraw)
+        return box
+
+
+def figure_html(chart: Chart, *, width: int) -> str:
+    """A chart as inline SVG at a width in pixels: no script, no request."""
+    import vl_convert
+
+    spec = chart.to_dict()
+    spec["width"] = width
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    svg: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
+    return svg
+
+
+def _figures(chart: Chart | None, otherwise: str) -> str:
+    """The figure for wide and for narrow screens; the stylesheet shows one of them."""
+    if chart is None:
+        return f'<p class="wb-note">{escape(otherwise)}</p>'
+    text = escape(_alt_text(chart), quote=True)
+    drawn = "".join(
+        f'<div class="wb-{size}" role="img" aria-label="{text}">{figure_html(chart, width=width)}</div>'
+        for size, width in (("wide", WIDE), ("narrow", NARROW))
+    )
+    return f'<figure class="wb-fig">{drawn}<figcaption>{text}</figcaption></figure>'
+
+
+def _alt_text(chart: Chart) -> str:
+    return str(chart.to_dict(validate=False).get("description", ""))
+
+
+def _blank() -> Chart:
+    return alt.Chart(alt.Data(values=[])).mark_point()

@@ -1,0 +1,147 @@
+"""A browser that is cut off from the network, and apps to point it at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LOCAL = ("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:", "file:", "about:")
+START_SECONDS = 60
+
+
+def find_chromium() -> str:
+    """The installed Chromium or Chrome, or ""."""
+    named = os.environ.get("MARTECH_CHROMIUM", "")
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+    return next((path for name in names if (path := shutil.which(name))), "")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path; the test is skipped without one, and fails where nothing may be skipped."""
+    path = find_chromium()
+    if not path:
+        message = "no Chromium or Chrome is installed"
+        if os.environ.get("MARTECH_REQUIRE_ALL") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One browser for all tests."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., SimpleNamespace]]:
+    """`visit(width=1200)` -> a page, `.outside` (blocked requests to anywhere but this machine), `.errors` (console)."""
+    contexts = []
+
+    def open_page(width: int = 1200, height: int = 1000) -> SimpleNamespace:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        seen = SimpleNamespace(page=context.new_page(), outside=[], errors=[])
+        context.route("**/*", lambda route: _only_local(route, seen.outside))
+        seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
+        seen.page.on("pageerror", lambda e: seen.errors.append(str(e)))
+        return seen
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(visit: Callable[..., SimpleNamespace]) -> SimpleNamespace:
+    """A page of desktop width, see `visit`."""
+    return visit()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., Any]:
+    """`with serve(data=..., code=...) as address:` runs `martech apps`, or the given Python, on a free port."""
+    return serving
+
+
+@contextmanager
+def serving(*, data: str | Path = "", command: list[str] | None = None, token: str = "") -> Iterator[str]:
+    """The address of a server that answers, stopped at the end; `{port}` in the command becomes a free port."""
+    port = free_port()
+    command = command or [
+        sys.executable,
+        "-m",
+        "martech_lib.workbook.cli",
+        "apps",
+        "--port",
+        "{port}",
+        *(["--data", str(data)] if data else []),
+        *(["--token", token] if token else []),
+    ]
+    process = subprocess.Popen(
+        [part.replace("{port}", str(port)) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(process, address)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_it_answers(process: subprocess.Popen[str], address: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the server stopped: {process.stdout.read() if process.stdout else ''}")
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the server did not answer within {START_SECONDS} s")
+
+
+def _only_local(route: Any, outside: list[str]) -> None:
+    if route.request.url.startswith(LOCAL):
+        route.continue_()
+    else:
+        outside.append(route.request.url)
+        route.abort()
