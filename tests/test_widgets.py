@@ -149,6 +149,21 @@ def test_a_callback_may_tidy_the_rows_and_later_edits_still_count(grid: Grid) ->
     assert [(row["tool"], row["cost"]) for row in grid.rows] == [("Sales Hub", "56000"), ("GA4", "24000")]
 
 
+def test_rows_of_a_fixed_table_stay(grid: Grid) -> None:
+    grid.fixed = True
+    splice(grid, 0, 1)
+    assert (grid.rows, grid.message) == (TWO, "Rows cannot be added or removed in this table.")
+    splice(grid, 0, 1, {"tool": "Pasted over"})
+    assert grid.rows[0]["tool"] == "Pasted over"
+
+
+def test_rows_replaced_by_the_same_tools_keep_their_places(grid: Grid) -> None:
+    old = grid.structure
+    grid.rows = [{**row, "cost": "1"} for row in grid.rows]
+    edit(grid, 1, "cost", "2", structure=old)
+    assert [row["cost"] for row in grid.rows] == ["1", "2"]
+
+
 def test_an_upload_is_handed_over_with_its_bare_name() -> None:
     upload, heard = Upload(), []
     upload.on_file(lambda name, data: heard.append((name, data)))

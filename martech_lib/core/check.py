@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,10 @@ from martech_lib.core.tables import Column, Table
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
+BLANK = "is blank; a value is required"
+REPEATED = "multiple_fields_uniqueness"
+FAILURE = ("check", "column", "failure_case", "index")  # what pandera says of a failure
+HINTED = 200  # so many problems of a column name the nearest value, which is slow to find
 QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
 CURRENCY = re.compile(r"[A-Za-z]{3}")
 
@@ -101,16 +106,17 @@ def _checks(column: Column) -> list[pa.Check]:
 
 
 def _told(table: Table, frame: pd.DataFrame, cases: pd.DataFrame) -> Iterator[Breach]:
-    for case in cases.to_dict("records"):
-        kind, index = str(case["check"]), case["index"]
+    columns = {name: frame[name].tolist() for name in table.names if name in frame}
+    told: Counter[str] = Counter()
+    for kind, name, found, index in zip(*(cases[c] for c in FAILURE), strict=True):
+        told[name] += 1
         if kind == "column_in_dataframe":
-            yield _absent(table, frame, str(case["failure_case"]))
+            yield _absent(table, frame, str(found))
         elif kind == "not_nullable":
-            yield Breach(int(index), str(case["column"]), "is blank; a value is required")
-        elif kind != "multiple_fields_uniqueness":
-            column = table.column(str(case["column"]))
-            yield Breach(int(index), column.name, _not_allowed(column, frame.at[int(index), column.name]))
-    if (cases["check"] == "multiple_fields_uniqueness").any():
+            yield Breach(int(index), name, BLANK)
+        elif kind != REPEATED:
+            yield Breach(int(index), name, _not_allowed(table.column(name), columns[name][int(index)], told[name] <= HINTED))
+    if (cases["check"] == REPEATED).any():
         yield from _repeated(table, frame)
 
 
@@ -130,12 +136,14 @@ def allowed_in_words(column: Column) -> str:
     return f"is not allowed; {_range(column)}"
 
 
-def _not_allowed(column: Column, value: Any) -> str:
+@lru_cache(maxsize=4096)
+def _not_allowed(column: Column, value: Any, hint: bool) -> str:
     if not column.allowed:
         return allowed_in_words(column)
     strangers = [item for item in value if item not in column.allowed] if isinstance(value, tuple) else [str(value)]
     named = f"'{shown(strangers[0])}' " if isinstance(value, tuple) else ""
-    return f"{named}{allowed_in_words(column)}{did_you_mean(strangers[0], column.allowed)}"
+    meant = did_you_mean(strangers[0], column.allowed) if hint else ""
+    return f"{named}{allowed_in_words(column)}{meant}"
 
 
 def _range(column: Column) -> str:
@@ -151,6 +159,7 @@ def _repeated(table: Table, frame: pd.DataFrame) -> Iterator[Breach]:
     keys = [name for name in table.key if name in frame]
     groups = frame.groupby(keys, dropna=False, sort=False).ngroup()
     first = pd.Series(range(len(frame))).groupby(groups.to_numpy()).transform("first")
-    for position in first.index[first != first.index]:
-        named = " and ".join(keys)
-        yield Breach(int(position), keys[0], f"stands in {{row:{first[position]}}} already; {named} must be unique")
+    named = " and ".join(keys)
+    for position, earlier in enumerate(first.tolist()):
+        if earlier != position:
+            yield Breach(position, keys[0], f"stands in {{row:{earlier}}} already; {named} must be unique")

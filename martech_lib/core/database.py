@@ -44,7 +44,7 @@ class Database:
     def __init__(self, source: Any) -> None:
         self.shown = masked(source) if isinstance(source, str) else f"a {type(source).__name__} connection"
         self._backend = _connect(source)
-        self.files = _tables(self._told(self._backend.list_tables))
+        self.files = _tables(self._told(self._names))
         self.notes: tuple[str, ...] = ()
 
     def label(self, name: str) -> str:
@@ -89,11 +89,17 @@ class Database:
         content = f"{found.schema()} {self._told(found.count().execute)}" if table(name).log else repr(self._raw(name))
         return hashlib.sha256(content.encode()).hexdigest()
 
+    def _names(self) -> list[str]:
+        if self._backend.name == "duckdb":  # list_tables of ibis 12 calls what duckdb 2 has dropped
+            return [row[0] for row in self._backend.raw_sql("SHOW TABLES").fetchall()]
+        found: list[str] = self._backend.list_tables()
+        return found
+
     def _raw(self, name: str) -> RawTable:
         found = self._told(self._backend.table(self.files[name]).to_pyarrow)
         names = header_names([str(c) for c in found.column_names], table(name).names)
         columns = [[cell_text(value).strip() for value in column.to_pylist()] for column in found.columns]
-        return RawTable(dict(zip(names, columns, strict=True)), list(range(1, found.num_rows + 1)))
+        return RawTable(dict(zip(names, columns, strict=True)), list(range(1, found.num_rows + 1)), header_line=None)
 
     def _told(self, ask: Any) -> Any:
         try:

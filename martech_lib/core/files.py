@@ -49,14 +49,14 @@ class RawTable:
     Attributes:
         cells: Column name -> its cells, "" where blank; a declared column bears its declared name.
         lines: Line of the file on which each row begins.
-        header_line: Line of the header.
+        header_line: Line of the header; None for a table of a database.
         faults: Lines that do not fit the header; they are not among the rows.
         notes: What was assumed in reading, in words.
     """
 
     cells: dict[str, list[str]]
     lines: list[int]
-    header_line: int = 1
+    header_line: int | None = 1
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = field(default=())
 

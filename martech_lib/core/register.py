@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from martech_lib.core.check import Breach, breaches, misspelt
+from martech_lib.core.check import BLANK, Breach, breaches, misspelt
 from martech_lib.core.errors import Problem, shown
 from martech_lib.core.files import RawTable, Unreadable, read_raw
 from martech_lib.core.grid import gaps
@@ -105,7 +105,8 @@ def _all_breaches(
     declared: Table, raw: RawTable, parsed: Mapping[str, Parsed], frame: pd.DataFrame
 ) -> Iterable[Breach]:
     unread = [Breach(f.position, name, f.message) for name, p in parsed.items() for f in p.faults]
-    found = [b for b in breaches(declared, frame) if not _explained(b, declared, raw, frame)]
+    without_key = _without_key(declared, frame)
+    found = [b for b in breaches(declared, frame) if not _explained(b, raw, without_key)]
     if declared.name == "profile" and "key" in frame:
         found += profile_breaches(frame)
     named = [name for name in declared.grid if name in frame]
@@ -114,14 +115,19 @@ def _all_breaches(
     return unread + found
 
 
-def _explained(breach: Breach, declared: Table, raw: RawTable, frame: pd.DataFrame) -> bool:
+def _without_key(declared: Table, frame: pd.DataFrame) -> set[int]:
+    """Positions of the rows whose key is blank or unreadable."""
+    required = [c for c in declared.key if c in frame and declared.column(c).required]
+    return set(frame.index[frame[required].isna().any(axis=1)]) if required else set()
+
+
+def _explained(breach: Breach, raw: RawTable, without_key: set[int]) -> bool:
     """Whether a breach only follows from a cell that is told already as unreadable or blank."""
     if breach.position is None:
         return False
-    if "{row:" in breach.message:
-        required = [c for c in declared.key if c in frame and declared.column(c).required]
-        return bool(frame.loc[breach.position, required].isna().any())
-    return "is blank" in breach.message and bool(raw.cells[breach.column][breach.position])
+    if breach.message == BLANK:
+        return bool(raw.cells[breach.column][breach.position])
+    return breach.position in without_key and "{row:" in breach.message
 
 
 def _problems(declared: Table, raw: RawTable, filename: str, found: Iterable[Breach]) -> list[Problem]:

@@ -9,12 +9,15 @@ from martech_lib.stack.inventory import Tool
 
 
 class Change(NamedTuple):
-    """One tool that came, went, or changed in cost or owner; `cost_delta` is money a year."""
+    """One tool that came, went, or changed in cost or owner; `cost_delta` is money a year.
+
+    `before` and `after` are money for a cost, the name for an owner, the category for a tool that came or went.
+    """
 
     tool: str
     change: str
-    before: str
-    after: str
+    before: str | float
+    after: str | float
     cost_delta: float
 
 
@@ -34,7 +37,7 @@ def _moved(before: Tool, after: Tool) -> list[Change]:
     moved = []
     if before.annual_cost != after.annual_cost:
         delta = after.annual_cost - before.annual_cost
-        moved.append(Change(after.tool, "cost", f"{before.annual_cost:.2f}", f"{after.annual_cost:.2f}", delta))
+        moved.append(Change(after.tool, "cost", before.annual_cost, after.annual_cost, delta))
     if (before.owner or "") != (after.owner or ""):
         moved.append(Change(after.tool, "owner", before.owner or "", after.owner or "", 0.0))
     return moved

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
 from martech_lib.core.palette import BLUE, DECISION_COLOURS, GREEN, GREY, INK, MUTED, ORANGE, SEVERITY_COLOURS
 from martech_lib.core.results import SEVERITIES
-from martech_lib.core.spoken import count, day, money
-from martech_lib.stack import words
+from martech_lib.core.spoken import count, day, listed, money
 from martech_lib.stack.decisions import DECISIONS
 from martech_lib.stack.stack_audit import StackAudit
 from martech_lib.stack.taxonomy import LAYERS
@@ -50,7 +51,7 @@ def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
     frame["rank"] = range(len(frame))
     y = alt.Y("layer:N", sort=list(LAYERS), title=None)
     bars = (
-        alt.Chart(frame)
+        alt.Chart()
         .mark_bar(stroke="white", strokeWidth=1.5)
         .encode(
             x=alt.X("annual_cost:Q", title="Annual cost", axis=_money_axis(audit)),
@@ -60,10 +61,10 @@ def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
             tooltip=[alt.Tooltip("tool:N", title="Tool"), alt.Tooltip("cost:N", title="Annual cost"), alt.Tooltip("decision:N", title="Decision")],
         )
     )
-    labels = alt.Chart(totals).mark_text(align="left", dx=6, fontWeight="bold").encode(x="annual_cost:Q", y=y, text="label:N")
+    labels = alt.Chart(_values(totals)).mark_text(align="left", dx=6, fontWeight="bold").encode(x=alt.X("annual_cost:Q"), y=y, text=alt.Text("label:N"))
     largest = totals.loc[totals["annual_cost"].idxmax()]
     text = f"Annual cost by layer and tool. {largest['layer']} is the largest at {largest['label']}; colours show each tool's decision."
-    return _finished(bars + labels, text, rows=len(totals))
+    return _finished([bars, labels], frame, text, rows=len(totals))
 
 
 def finding_totals(audit: StackAudit) -> pd.DataFrame:
@@ -89,7 +90,7 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
     y = alt.Y("title:N", sort=None, title=None, axis=alt.Axis(labelLimit=210))
     present = [s for s in SEVERITY_ORDER if s in set(frame["severity"])]
     bars = (
-        alt.Chart(frame)
+        alt.Chart()
         .mark_bar()
         .encode(
             x=alt.X("amount:Q", title="Cost of what is in question", axis=_money_axis(audit), scale=_room(frame["amount"])),
@@ -102,10 +103,10 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
             tooltip=[alt.Tooltip("rule:N", title="Rule"), alt.Tooltip("title:N", title="What"), alt.Tooltip("label:N", title="Size")],
         )
     )
-    labels = alt.Chart(frame).mark_text(align="left", dx=6).encode(x="amount:Q", y=y, text="label:N")
+    labels = alt.Chart().mark_text(align="left", dx=6).encode(x=alt.X("amount:Q"), y=y, text=alt.Text("label:N"))
     worst = frame.iloc[0]
     text = f"Findings by rule and severity. {count(len(frame), 'rule')} fired; the gravest is {worst['title'].lower()}: {worst['label']}."
-    return _finished(bars + labels, text, rows=len(frame))
+    return _finished([bars, labels], frame, text, rows=len(frame))
 
 
 def saving_steps(audit: StackAudit) -> pd.DataFrame:
@@ -132,19 +133,19 @@ def before_and_after(audit: StackAudit) -> alt.LayerChart:
     frame["kind"] = ["total" if step in ("Today", "After") else "saving" if v <= 0 else "extra" for step, v in zip(frame["step"], frame["amount"], strict=True)]
     x = alt.X("step:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelFontSize=14))
     colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=["total", "saving", "extra"], range=[BLUE, GREEN, ORANGE]))
-    base = alt.Chart(frame)
+    base = alt.Chart()
     bars = base.mark_bar().encode(
         x=x,
         y=alt.Y("start:Q", title="Annual cost", axis=_money_axis(audit), scale=_room(frame["top"])),
-        y2="end:Q",
+        y2=alt.Y2("end:Q"),
         color=colour,
         tooltip=[alt.Tooltip("step:N", title="Step"), alt.Tooltip("label:N", title="Money a year"), alt.Tooltip("count:N", title="Tools left")],
     )
-    amounts = base.mark_text(dy=-26, fontWeight="bold", fontSize=15).encode(x=x, y="top:Q", text="label:N")
-    counts = base.mark_text(dy=-9, color=MUTED, fontSize=13).encode(x=x, y="top:Q", text="count:N")
+    amounts = base.mark_text(dy=-26, fontWeight="bold", fontSize=15).encode(x=x, y=alt.Y("top:Q"), text=alt.Text("label:N"))
+    counts = base.mark_text(dy=-9, color=MUTED, fontSize=13).encode(x=x, y=alt.Y("top:Q"), text=alt.Text("count:N"))
     first, last = frame.iloc[0], frame.iloc[-1]
     text = f"From {first['count']} at {first['label']} a year today to {last['count']} at {last['label']} after the decisions."
-    return _finished(bars + amounts + counts, text, height=320)
+    return _finished([bars, amounts, counts], frame, text, height=320)
 
 
 def quarter_savings(audit: StackAudit) -> pd.DataFrame:
@@ -158,24 +159,24 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
     frame = quarter_savings(audit)
     frame["label"] = [money(v, audit.currency) for v in frame["net"]]
     x = alt.X("quarter:N", sort=None, title=None, axis=alt.Axis(labelAngle=0))
-    base = alt.Chart(frame)
+    base = alt.Chart()
     bars = base.mark_bar().encode(
         x=x,
         y=alt.Y("net:Q", title="Saving less one-off costs", axis=_money_axis(audit), scale=_room(frame["net"])),
         color=alt.condition("datum.net < 0", alt.value(ORANGE), alt.value(GREEN)),
         tooltip=[alt.Tooltip("quarter:N", title="Quarter"), alt.Tooltip("label:N", title="Net saving")],
     )
-    labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(x=x, y="net:Q", text="label:N")
+    labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(x=x, y=alt.Y("net:Q"), text=alt.Text("label:N"))
     text = f"Net saving by quarter: {', '.join(f'{q} {label}' for q, label in zip(frame['quarter'], frame['label'], strict=True))}."
-    return _finished(bars + labels, text, height=240)
+    return _finished([bars, labels], frame, text, height=240)
 
 
 def roadmap_rows(audit: StackAudit) -> pd.DataFrame:
     """One row a roadmap item: row (its tool or its own name), item, kind, start, end, owner; the dearest rows when many."""
-    rows = [(_cut(i.tool or i.item), _cut(i.item), _kind(i.kind, i.source), i.start, i.end, i.owner, i.amount or 0.0) for i in audit.roadmap]
-    frame = pd.DataFrame(rows, columns=["row", "item", "kind", "start", "end", "owner", "amount"])
+    rows = [(_cut(i.tool or i.item), _cut(i.item), _kind(i.kind, i.source), i.start, i.end, i.owner, abs(i.contract or i.change or 0.0)) for i in audit.roadmap]
+    frame = pd.DataFrame(rows, columns=["row", "item", "kind", "start", "end", "owner", "weight"])
     if frame["row"].nunique() > MOST_ROWS:
-        keep = frame.groupby("row")["amount"].max().nlargest(MOST_ROWS).index
+        keep = frame.groupby("row")["weight"].max().nlargest(MOST_ROWS).index
         frame = frame[frame["row"].isin(keep)].reset_index(drop=True)
     return frame.astype({"start": "datetime64[ns]", "end": "datetime64[ns]"})
 
@@ -183,18 +184,21 @@ def roadmap_rows(audit: StackAudit) -> pd.DataFrame:
 def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     """The twelve months ahead, a row a tool: bars for what is to be done, points for renewals and notice deadlines."""
     frame = roadmap_rows(audit)
+    frame["from"], frame["until"] = frame["start"].map(day), frame["end"].map(day)
+    frame["start"], frame["end"] = frame["start"].map(_milliseconds), frame["end"].map(_milliseconds)
     is_point = frame["kind"].isin(["renewal", "notice deadline"])
     order = frame.groupby("row")["start"].min().sort_values(kind="stable").index.tolist()
     kinds = [kind for kind in ROADMAP_COLOURS if kind in set(frame["kind"])]
     colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[ROADMAP_COLOURS[k] for k in kinds]))
     y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=170, grid=True))
     last = pd.Timestamp(audit.as_of) + pd.Timedelta(days=365)
-    x_scale = alt.Scale(domain=[_stamp(pd.Timestamp(audit.as_of)), _stamp(last)])
-    tooltip = [alt.Tooltip("item:N", title="Item"), alt.Tooltip("kind:N", title="Kind"), alt.Tooltip("start:T", title="From", format="%d %b %Y"), alt.Tooltip("end:T", title="To", format="%d %b %Y"), alt.Tooltip("owner:N", title="Owner")]  # fmt: skip
+    x_scale = alt.Scale(type="utc", domain=[_milliseconds(pd.Timestamp(audit.as_of)), _milliseconds(last)])
+    told = (("item", "Item"), ("kind", "Kind"), ("from", "From"), ("until", "To"), ("owner", "Owner"))
+    tooltip = [alt.Tooltip(f"{column}:N", title=title) for column, title in told]
     x = alt.X("start:T", title=None, scale=x_scale, axis=alt.Axis(format="%b %y", tickCount="month", labelOverlap=True))
-    bars = alt.Chart(frame[~is_point]).mark_bar(height=11, cornerRadius=3, clip=True, opacity=0.9).encode(x=x, x2="end:T", y=y, color=colour, tooltip=tooltip)
+    bars = alt.Chart(_values(frame[~is_point])).mark_bar(height=11, cornerRadius=3, clip=True, opacity=0.9).encode(x=x, x2=alt.X2("end:T"), y=y, color=colour, tooltip=tooltip)
     points = (
-        alt.Chart(frame[is_point])
+        alt.Chart(_values(frame[is_point]))
         .mark_point(filled=True, size=80, opacity=1)
         .encode(
             x=x,
@@ -204,8 +208,9 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
             tooltip=tooltip,
         )
     )
-    text = f"Twelve months from {day(audit.as_of)}. {words.road(audit)}"
-    return _finished(bars + points, text, rows=len(order), row_height=22)
+    kinds_told = [f"{n} {kind}" for kind, n in frame["kind"].value_counts().items()]
+    text = f"Roadmap of the twelve months from {day(audit.as_of)}, {count(len(order), 'row')}: {listed(kinds_told)}."
+    return _finished([bars, points], None, text, rows=len(order), row_height=22)
 
 
 def _kind(kind: str, source: str) -> str:
@@ -234,10 +239,20 @@ def _room(values: pd.Series) -> alt.Scale:
     return alt.Scale(domain=[bottom - (0.15 * span if bottom else 0), top + 0.32 * span], nice=False)
 
 
-def _stamp(when: pd.Timestamp) -> dict[str, int]:
-    return {"year": when.year, "month": when.month, "date": when.day}
+def _milliseconds(when: pd.Timestamp) -> int:
+    """Milliseconds since 1970 in UTC: a day is the same day wherever the chart is drawn."""
+    return int(when.timestamp() * 1000)
 
 
-def _finished(chart: alt.LayerChart, text: str, *, rows: int = 0, row_height: int = 34, height: int = 0) -> alt.LayerChart:
-    """The chart at the width of its place, with the alternative text that says what it shows."""
-    return chart.properties(width="container", height=height or max(120, rows * row_height), description=text)
+def _values(frame: pd.DataFrame) -> alt.Data:
+    """The rows as plain values; a frame would be copied and examined once a layer."""
+    return alt.Data(values=frame.to_dict("records"))
+
+
+def _finished(
+    layers: Sequence[alt.Chart], frame: pd.DataFrame | None, text: str, *, rows: int = 0, row_height: int = 34, height: int = 0
+) -> alt.LayerChart:
+    """The layers over one table, as wide as their place, with the words that say what they show."""
+    tall = height or max(120, rows * row_height)
+    data = alt.Undefined if frame is None else _values(frame)
+    return alt.layer(*layers, data=data, width="container", height=tall, description=text)

@@ -22,7 +22,8 @@ class RoadmapItem(NamedTuple):
         start: First day.
         end: Last day; the start itself for a point in time.
         owner: Who does it, "" when nobody is named.
-        amount: Money a year it moves: the contract for a renewal, the saving for a decision.
+        contract: What the contract costs a year, for a renewal or notice deadline.
+        change: By how much it changes the cost a year; negative is a saving.
         source: inventory, decisions or roadmap.
     """
 
@@ -32,7 +33,8 @@ class RoadmapItem(NamedTuple):
     start: date
     end: date
     owner: str
-    amount: float | None
+    contract: float | None
+    change: float | None
     source: str
 
 
@@ -50,7 +52,7 @@ def _planned(evidence: Evidence) -> Iterator[RoadmapItem]:
     for row in evidence.rows("roadmap"):
         tool, owner = row.get("tool") or "", row.get("owner") or ""
         kind = row.get("type") or "planned"
-        yield RoadmapItem(row["item"], tool, kind, row["start"], row["end"], owner, row.get("cost_delta"), "roadmap")
+        yield RoadmapItem(row["item"], tool, kind, row["start"], row["end"], owner, None, row.get("cost_delta"), "roadmap")
 
 
 def _from_contracts(evidence: Evidence, decisions: Sequence[Decision], as_of: date) -> Iterator[RoadmapItem]:
@@ -58,14 +60,14 @@ def _from_contracts(evidence: Evidence, decisions: Sequence[Decision], as_of: da
         renewal = renewal_of(tool, as_of)
         if renewal is None or renewal.renews < as_of:
             continue
-        yield _point(tool, f"{tool.tool} renews", "renewal", renewal.renews, tool.annual_cost, "inventory")
+        yield _point(tool, f"{tool.tool} renews", "renewal", renewal.renews)
         if tool.notice_days and renewal.notice_by >= as_of:
-            yield _point(tool, f"Notice for {tool.tool}", "notice deadline", renewal.notice_by, tool.annual_cost, "inventory")
+            yield _point(tool, f"Notice for {tool.tool}", "notice deadline", renewal.notice_by)
         if decision.decision in (*LEAVING, "Replace"):
             words, kind = f"{decision.decision} {tool.tool}", decision.decision.lower()
             owner = tool.owner or ""
-            yield RoadmapItem(words, tool.tool, kind, as_of, renewal.leaves, owner, decision.saving, "decisions")
+            yield RoadmapItem(words, tool.tool, kind, as_of, renewal.leaves, owner, None, -decision.saving, "decisions")
 
 
-def _point(tool: Tool, words: str, kind: str, when: date, amount: float, source: str) -> RoadmapItem:
-    return RoadmapItem(words, tool.tool, kind, when, when, tool.owner or "", amount, source)
+def _point(tool: Tool, words: str, kind: str, when: date) -> RoadmapItem:
+    return RoadmapItem(words, tool.tool, kind, when, when, tool.owner or "", tool.annual_cost, None, "inventory")

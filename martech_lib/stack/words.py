@@ -49,9 +49,8 @@ def worth(audit: StackAudit) -> str:
         return ""
     if roi.value is None:
         return f"Stack ROI is not measured: {roi.reason}."
-    words = f"Stack ROI is {percent(roi.value)}: the {roi.method}"
-    named = [_share_named(audit, "stack.tools_with_owner", "owner"), _share_named(audit, "stack.tools_with_job", "job")]
-    return ". ".join([words, *filter(None, named)]) + "."
+    named = [_share_named(audit, "stack.tools_with_owner", "named owner"), _share_named(audit, "stack.tools_with_job", "written job")]
+    return f"Stack ROI is {percent(roi.value)}: the {roi.method}. {' '.join(filter(None, named))}".strip()
 
 
 def findings(audit: StackAudit) -> str:
@@ -65,7 +64,7 @@ def findings(audit: StackAudit) -> str:
     severe = sum(f.severity in ("critical", "high") for f in audit.finding_records)
     worst = audit.finding_records[0]
     return (
-        f"{count(len(audit.finding_records), 'finding')}, {severe} of them critical or high, the latter on "
+        f"{count(len(audit.finding_records), 'finding')}, {severe} of them critical or high; those concern "
         f"{count(len(flagged), 'tool')}. The gravest is {worst.rule}, {shipped_rules()[worst.rule].title.lower()}: "
         f"{worst.subject} - {worst.evidence}. {_unmeasured(audit)}"
     ).strip()
@@ -142,7 +141,7 @@ def road(audit: StackAudit) -> str:
     renewals = [item for item in audit.roadmap if item.kind == "renewal"]
     deadlines = [item for item in audit.roadmap if item.kind == "notice deadline"]
     late = [f for f in audit.finding_records if f.rule == "RM02"]
-    words = f"{count(len(renewals), 'contract')} worth {_money(audit, sum(i.amount or 0 for i in renewals))} a year renew in the twelve months ahead."
+    words = f"{count(len(renewals), 'contract')} worth {_money(audit, sum(i.contract or 0 for i in renewals))} a year renew in the twelve months ahead."
     if deadlines:
         words += f" The next notice deadline is {day(deadlines[0].start)}, for {deadlines[0].tool}."
     return words + "".join(f" Too late this time: {finding.evidence}." for finding in late[:3])
@@ -230,7 +229,7 @@ def _share_named(audit: StackAudit, metric: str, what: str) -> str:
     reading = _reading(audit, metric)
     if reading is None or reading.value is None:
         return ""
-    return f"{percent(reading.value, 0)} of the tools have a named {what}" if what == "owner" else f"{percent(reading.value, 0)} a documented {what}"
+    return f"Of the tools, {percent(reading.value, 0)} have a {what}."
 
 
 def _unmeasured(audit: StackAudit) -> str:

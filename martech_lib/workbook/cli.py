@@ -39,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # the reader (head, less) has seen enough
         return DONE
     except Exception as broken:
-        kept = getattr(broken, "kept", None)
-        where = "" if kept else f"\nThe full trace is in {_write_trace(_data_of(arguments))}"
-        return _stop(f"Something broke: {broken or type(broken).__name__}{where}", OURS_BROKE)
+        data = str(getattr(arguments, "data", None) or "")
+        where = "" if hasattr(broken, "kept") else f"\nThe full trace is in {_write_trace(data)}"
+        return _stop(f"Something broke: {_masked(str(broken), data) or type(broken).__name__}{where}", OURS_BROKE)
 
 
 def _stop(message: str, code: int) -> int:
@@ -49,17 +49,18 @@ def _stop(message: str, code: int) -> int:
     return code
 
 
-def _data_of(arguments: argparse.Namespace) -> str:
-    return str(getattr(arguments, "data", "") or "")
-
-
 def _write_trace(data: str) -> Path:
-    """The traceback in a file; a database URL, which may hold a password, is left out of it."""
-    text = traceback.format_exc()
-    text = text.replace(data, "(the data)") if "://" in data else text
+    """The traceback in a file of its own."""
     with tempfile.NamedTemporaryFile("w", prefix="martech-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.write(text)
+        file.write(_masked(traceback.format_exc(), data))
     return Path(file.name)
+
+
+def _masked(text: str, data: str) -> str:
+    """The text without the secrets that a database URL may hold."""
+    from martech_lib.core.database import masked
+
+    return text.replace(data, masked(data)) if data else text
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -160,12 +161,19 @@ def _print_table(table: Any) -> None:
     if table.key:
         print(f"One row per {', '.join(table.key)}.")
     print()
-    for column in table.columns:
+    for column in _columns(table):
         print(
             f"  {column.name:<28} {column.kind:<10} {'required' if column.required else 'optional':<9} {column.meaning}"
         )
         for detail in _details(column):
             print(f"  {'':<28} {detail}")
+
+
+def _columns(table: Any) -> Sequence[Any]:
+    """The columns of a table; of the profile, the facts it may hold."""
+    from martech_lib.core import tables
+
+    return tuple(tables.profile_facts().values()) if table.name == "profile" else table.columns
 
 
 def _details(column: Any) -> list[str]:

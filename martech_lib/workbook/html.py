@@ -12,7 +12,7 @@ from martech_lib.core.results import Reading
 from martech_lib.core.spoken import in_unit
 
 GLYPHS = {"pass": "✓", "watch": "!", "fail": "✕", "info": "i", "not measured": "–", "refused": "–"}
-LONGEST = 160
+LONGEST = 240
 FIGURE = re.compile(r"(-?[$€£¥₹]\d[\d,.]*[kMBT]?|\d[\d,.]* %)")
 
 

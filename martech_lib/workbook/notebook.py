@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-
 from martech_lib.core import places
 from martech_lib.core.results import Result
 from martech_lib.core.workspace import Workspace
@@ -61,7 +59,7 @@ def begin(name: str, given: Mapping[str, Any]) -> Book:
         UserError: The workspace is not there.
     """
     mode = current_mode()
-    _prepare_charts(mode)
+    theme.enable()
     declared = _declared(name)
     values = {key: given.get(key, parameter.default) for key, parameter in declared.items()}
     asked, faults = _asked(declared) if mode == "app" else ({}, [])
@@ -78,15 +76,6 @@ def current_mode() -> Mode:
     if told == "report":
         return "report"
     return "app" if told == "app" or "VOILA_BASE_URL" in os.environ else "lab"
-
-
-def _prepare_charts(mode: Mode) -> None:
-    theme.enable()
-    alt.data_transformers.disable_max_rows()
-    if mode != "report":
-        # Either of the two alone leaves charts blank without internet.
-        alt.JupyterChart.enable_offline()
-        alt.renderers.enable("jupyter", offline=True)
 
 
 def _declared(name: str) -> dict[str, Parameter]:

@@ -15,16 +15,30 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from martech_lib.core import places, spoken
+from martech_lib.core import places
+from martech_lib.core.results import Reading
+from martech_lib.workbook import html as markup
 
 HIDDEN_TAGS = frozenset({"parameters", "injected-parameters", "app-only"})
 SHOWN_TYPES = ["text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain"]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SAY = re.compile(r'<p class="[^"]*\bwb-say\b[^"]*"[^>]*>(.*?)</p>', re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
-ACRONYMS = {"roi": "ROI", "fte": "FTE", "mau": "MAU", "srm": "SRM"}
-GLYPHS = {"pass": "✓", "watch": "!", "fail": "✕", "info": "i", "not measured": "–", "refused": "–"}
-CLASSES = {"pass": "wb-pass", "watch": "wb-watch", "fail": "wb-fail", "info": "wb-info"}
+KEY_METRICS = (
+    "stack.tools",
+    "stack.annual_cost",
+    "stack.share_of_budget",
+    "stack.tools_per_fte",
+    "stack.roi",
+    "stack.findings",
+    "stack.tools_after",
+    "stack.annual_cost_after",
+    "stack.saving_run_rate",
+    "stack.saving_in_year",
+    "attribution.agreement_w",
+    "experiments.shipped_per_quarter",
+    "experiments.winners_held",
+)
 MOST_TILES = 12
 
 
@@ -69,17 +83,6 @@ class Page(NamedTuple):
     says: tuple[str, ...]
 
 
-class Tile(NamedTuple):
-    """A reading on the scorecard; its status is told by a word and a glyph, never by colour alone."""
-
-    label: str
-    value: str
-    status: str
-    glyph: str
-    css: str
-    note: str
-
-
 def title_of(cells: Iterable[Mapping[str, Any]], *, otherwise: str) -> str:
     """The first level-one heading of a notebook, which is its title for people."""
     for cell in cells:
@@ -110,7 +113,7 @@ def body_of(notebook: Any) -> str:
     return str(body)
 
 
-def sentences(body: str, most: int = 2) -> tuple[str, ...]:
+def sentences(body: str, most: int = 1) -> tuple[str, ...]:
     """The first sentences that a page says about its numbers, as plain text."""
     found = (html.unescape(TAG.sub("", text)).strip() for text in SAY.findall(body))
     return tuple(text for text in found if text)[:most]
@@ -143,41 +146,12 @@ def print_html(pages: Sequence[Page], cover: Cover, *, readings: Sequence[Mappin
     return _render("print.html.j2", cover, title="Report", pages=sheets, tiles=scorecard(readings), files=(), here="")
 
 
-def scorecard(readings: Sequence[Mapping[str, Any]]) -> list[Tile]:
-    """The readings of the whole, those that have a target first, as tiles."""
+def scorecard(readings: Sequence[Mapping[str, Any]]) -> Markup:
+    """The key readings as tiles; where there is none of them, the first of the others."""
     whole = [r for r in readings if not r.get("segment")]
-    ordered = sorted(whole, key=lambda r: (r.get("status") in ("not measured", "refused"), not r.get("target")))
-    return [_tile(reading) for reading in ordered[:MOST_TILES]]
-
-
-def _tile(reading: Mapping[str, Any]) -> Tile:
-    status = str(reading.get("status") or "info")
-    value, unit = reading.get("value"), str(reading.get("unit") or "")
-    shown = status.capitalize() if value is None else _with_unit(value, unit)
-    note = reading.get("reason") if value is None else reading.get("target")
-    return Tile(
-        _label(str(reading["metric"])),
-        shown,
-        status,
-        GLYPHS.get(status, "i"),
-        CLASSES.get(status, "wb-none"),
-        str(note or ""),
-    )
-
-
-def _with_unit(value: float, unit: str) -> str:
-    """`$520k`, `14.0 %`, `24 tools`; money per year says so."""
-    text = spoken.in_unit(value, unit)
-    code, _, per = unit.partition("/")
-    if code.isupper():
-        return f"{text} a {per}" if per else text
-    return text if unit in ("share", "ratio", "") else f"{text} {unit}"
-
-
-def _label(metric: str) -> str:
-    words = [ACRONYMS.get(word, word) for word in metric.split(".", 1)[-1].replace(".", " ").split("_")]
-    label = " ".join(words)
-    return label[:1].upper() + label[1:]
+    key = sorted((r for r in whole if r["metric"] in KEY_METRICS), key=lambda r: KEY_METRICS.index(r["metric"]))
+    shown = [Reading(**{name: r[name] for name in Reading._fields if name in r}) for r in key or whole[:MOST_TILES]]
+    return Markup(markup.tiles(shown)) if shown else Markup("")
 
 
 def _presentable(notebook: Any) -> Any:

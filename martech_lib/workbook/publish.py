@@ -111,6 +111,21 @@ def staging_folder(out: Path, month: str) -> Path:
     return folder
 
 
+def run_folder(staging: Path) -> Path:
+    """Where the notebooks of a run write their records; it is no part of the report."""
+    folder = staging / "run"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def replace_in_files(folder: Path, secret: str, shown: str) -> None:
+    """Take a secret out of every text file below a folder."""
+    for path in filter(Path.is_file, folder.rglob("*")):
+        content = path.read_bytes()
+        if secret.encode() in content:
+            path.write_bytes(content.replace(secret.encode(), shown.encode()))
+
+
 def publish(staging: Path, place: Path) -> None:
     """Put the finished folder in the place of the last report; drop what a failed run left beside it."""
     before = staging.with_name(staging.name + ".before")

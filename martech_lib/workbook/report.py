@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from martech_lib.core.database import is_url
 from martech_lib.core.errors import UserError, did_you_mean
 from martech_lib.workbook import pages, pdf, publish
 from martech_lib.workbook.parameters import check_parameters, parameters_of
-from martech_lib.workbook.source import absolute
+from martech_lib.workbook.source import absolute, brief
 
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -41,6 +41,16 @@ class ReportFailed(RuntimeError):
     def __init__(self, message: str, kept: Path) -> None:
         super().__init__(message)
         self.kept = kept
+
+
+class NotebooksStopped(Exception):
+    """One or more notebooks stopped; which and why, the whole `trace`, and whether each told of wrong input."""
+
+    def __init__(self, ended: Sequence[Ended]) -> None:
+        stopped = [e for e in ended if e.error]
+        super().__init__("\n".join(f"{e.name} stopped: {e.error}" for e in stopped))
+        self.trace = "\n\n".join(f"{e.name}: {e.error}\n\n{e.trace}" for e in stopped)
+        self.wrong_input = all(e.wrong_input for e in stopped)
 
 
 @dataclass(frozen=True)
@@ -164,20 +174,46 @@ def _make(order: Order, workspace: Any) -> Path:
     parameters = _parameters(order)
     for name, node in nodes.items():
         check_parameters(parameters_of(node.cells, notebook=name), parameters, notebook=name)
+    titles = {name: pages.title_of(node.cells, otherwise=name) for name, node in nodes.items()}
     staging = publish.staging_folder(order.out, order.month)
     try:
-        run_dir = staging / "run"
-        run_dir.mkdir()
-        jobs = [Job(path, parameters, run_dir, i) for i, path in enumerate(order.notebooks)]
-        ended = _run_all(jobs, order)
-        _raise_if_stopped(ended, staging, place, shown=workspace.source, secret=order.data)
-        links = [pages.Link(pages.title_of(nodes[e.name].cells, otherwise=e.name), f"{e.name}.html") for e in ended]
-        finished = [pages.Page(link, e.body, pages.sentences(e.body)) for link, e in zip(links, ended, strict=True)]
-        _write(finished, staging, order, workspace)
+        _write(_finished(order, parameters, titles, staging), staging, order, workspace)
         publish.publish(staging, place)
+    except Exception as stop:
+        raise _failure(stop, staging, place, order, workspace) from stop
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return place
+
+
+def _finished(
+    order: Order, parameters: dict[str, Any], titles: Mapping[str, str], staging: Path
+) -> tuple[pages.Page, ...]:
+    """Run every notebook; the finished pages, or NotebooksStopped."""
+    run_dir = publish.run_folder(staging)
+    jobs = [Job(path, parameters, run_dir, position) for position, path in enumerate(order.notebooks)]
+    ended = _run_all(jobs, order)
+    if any(e.error for e in ended):
+        raise NotebooksStopped(ended)
+    return tuple(
+        pages.Page(pages.Link(titles[e.name], f"{e.name}.html"), e.body, pages.sentences(e.body)) for e in ended
+    )
+
+
+def _failure(stop: Exception, staging: Path, place: Path, order: Order, workspace: Any) -> Exception:
+    """Keep what a failed run left, with its trace; the error to raise, whose message says where it lies."""
+    trace = stop.trace if isinstance(stop, NotebooksStopped) else traceback.format_exc()
+    (staging / "trace.txt").write_text(trace + "\n", encoding="utf-8")
+    if is_url(order.data):
+        publish.replace_in_files(staging, order.data, workspace.source)
+    kept = publish.keep_failed(staging, place)
+    lines = [str(stop), f"What was run and the full trace: {kept / 'trace.txt'}"]
+    if place.exists():
+        lines.append(f"The last good report still stands: {place / 'index.html'}")
+    message = "\n".join(lines).replace(order.data, workspace.source)
+    if isinstance(stop, NotebooksStopped) and stop.wrong_input:
+        return UserError(message)
+    return ReportFailed(message, kept)
 
 
 def _parameters(order: Order) -> dict[str, Any]:
@@ -188,12 +224,13 @@ def _parameters(order: Order) -> dict[str, Any]:
 
 def _write(finished: Sequence[pages.Page], staging: Path, order: Order, workspace: Any) -> None:
     """Pages, index, records and PDF into the staging folder, and the working files out of it."""
-    records = publish.collect(staging / "run", [path.stem for path in order.notebooks])
+    run_dir = publish.run_folder(staging)
+    records = publish.collect(run_dir, [path.stem for path in order.notebooks])
     cover = pages.Cover(
         company=str(workspace.profile.get("company") or ""),
         month=month_in_words(order.month),
         made=f"{datetime.now():%d %B %Y, %H:%M}",
-        data=workspace.source,
+        data=brief(order.data, masked=workspace.source),
         links=tuple(page.link for page in finished),
         inputs=records.inputs,
     )
@@ -202,31 +239,13 @@ def _write(finished: Sequence[pages.Page], staging: Path, order: Order, workspac
     publish.write_records(records, staging, month=order.month)
     files = list(FILES)
     if order.browser:
-        sheets = staging / "run" / "print.html"
+        sheets = run_dir / "print.html"
         sheets.write_text(pages.print_html(finished, cover, readings=records.readings), encoding="utf-8")
         pdf.print_pdf(sheets, staging / "report.pdf", browser=order.browser)
         files.append("report.pdf")
     index = pages.index_html(finished, cover, readings=records.readings, files=files)
     (staging / "index.html").write_text(index, encoding="utf-8")
-    shutil.rmtree(staging / "run")
-
-
-def _raise_if_stopped(ended: Sequence[Ended], staging: Path, place: Path, *, shown: str, secret: str) -> None:
-    stopped = [e for e in ended if e.error]
-    if not stopped:
-        return
-    trace = "\n\n".join(f"{e.name}: {e.error}\n\n{e.trace}" for e in stopped)
-    (staging / "trace.txt").write_text(trace + "\n", encoding="utf-8")
-    for path in (staging / "trace.txt", *(staging / "run").iterdir()):
-        path.write_text(path.read_text(encoding="utf-8").replace(secret, shown), encoding="utf-8")
-    kept = publish.keep_failed(staging, place)
-    lines = [f"{e.name} stopped: {e.error}".replace(secret, shown) for e in stopped]
-    lines.append(f"What was run and the full trace: {kept / 'trace.txt'}")
-    if place.exists():
-        lines.append(f"The last good report still stands: {place / 'index.html'}")
-    if all(e.wrong_input for e in stopped):
-        raise UserError("\n".join(lines))
-    raise ReportFailed("\n".join(lines), kept)
+    shutil.rmtree(run_dir)
 
 
 def _run_all(jobs: Sequence[Job], order: Order) -> list[Ended]:
@@ -234,12 +253,16 @@ def _run_all(jobs: Sequence[Job], order: Order) -> list[Ended]:
     context = multiprocessing.get_context("spawn")
     environment = {"MARTECH_MODE": "report", "MARTECH_RUN_DIR": str(jobs[0].run_dir), "MARTECH_DATA": order.data}
     workers = min(order.jobs, len(jobs))
+    ended: dict[str, Ended] = {}
     with ProcessPoolExecutor(workers, context, _prepare_worker, (environment, context.RLock())) as pool:
         running = {pool.submit(_run, job): job.name for job in jobs}
-        ended = {}
-        for future in as_completed(running):
-            ended[running[future]] = _result(future, running[future])
-            _tell(ended[running[future]])
+        try:
+            for future in as_completed(running):
+                ended[running[future]] = _result(future, running[future])
+                _tell(ended[running[future]])
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [ended[job.name] for job in jobs]
 
 

@@ -18,3 +18,11 @@ def absolute(data: str) -> str:
     if scheme not in FILE_DATABASES or not path or ":" in path:
         return data
     return f"{scheme}://{Path(path).expanduser().resolve()}{question}{options}"
+
+
+def brief(data: str, *, masked: str) -> str:
+    """The source as a report names it: a folder as seen from here, or by its name alone; a database without secrets."""
+    if is_url(data):
+        return masked
+    folder, here = Path(data), Path.cwd()
+    return folder.relative_to(here).as_posix() if folder.is_relative_to(here) and folder != here else folder.name

@@ -14,6 +14,7 @@ FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, "
 def enable() -> None:
     """Use the workbook's theme for every chart of this process."""
     alt.theme.register("martech", enable=True)(_theme)
+    alt.data_transformers.disable_max_rows()
 
 
 def _theme() -> alt.theme.ThemeConfig:

@@ -8,11 +8,15 @@ from typing import Any, Literal
 
 import altair as alt
 import ipywidgets as widgets
+from altair.utils.schemapi import debug_mode
+
+from martech_lib.workbook.html import note
+from martech_lib.workbook.widgets import Figure
+from martech_lib.workbook.widgets.figure import VEGA_LITE
 
 Mode = Literal["lab", "app", "report"]
 Chart = alt.TopLevelMixin
-WIDE, NARROW = 1000, 350
-VEGA_LITE = "6.4"
+WIDE, NARROW = 1080, 350
 
 
 class Drawn:
@@ -34,7 +38,8 @@ class Screen:
 
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
-        self._redraws: list[Callable[[], None]] = []
+        self._texts: list[Callable[[], None]] = []
+        self._figures: list[tuple[Figure, Callable[[], None]]] = []
 
     def html(self, render: Callable[[], str]) -> Any:
         """A view of markup made by `workbook.html`, where all data is escaped."""
@@ -46,7 +51,7 @@ class Screen:
         def redraw() -> None:
             view.value = render()
 
-        self._redraws.append(redraw)
+        self._texts.append(redraw)
         return view
 
     def figure(self, draw: Callable[[], Chart | None], *, otherwise: str) -> Any:
@@ -56,30 +61,28 @@ class Screen:
         return self._live_figure(draw, otherwise)
 
     def refresh(self) -> None:
-        """Redraw every live view from the state as it is now."""
-        for redraw in self._redraws:
+        """Redraw every live view from the state as it is now, the charts that are on screen before the others."""
+        # Altair checked every property when the chart was first drawn; checking again costs a slider its pace.
+        with debug_mode(False):
+            for _, redraw in sorted(self._figures, key=lambda entry: not entry[0].in_view):
+                redraw()
+        for redraw in self._texts:
             redraw()
 
     def _live_figure(self, draw: Callable[[], Chart | None], otherwise: str) -> Any:
-        first = draw()
-        view = alt.JupyterChart(first or _blank(), embed_options={"actions": False, "renderer": "svg"})
-        words = widgets.HTML()
+        view, words = Figure(), widgets.HTML()
         box = widgets.VBox([view, words])
         box.add_class("wb-figure")
 
-        def show(chart: Chart | None) -> None:
-            view.layout.display = "none" if chart is None else ""
-            words.value = f'<p class="wb-note">{escape(otherwise if chart is None else _alt_text(chart))}</p>'
-
         def redraw() -> None:
             chart = draw()
-            if chart is not None:
-                # The chart was validated when it was first drawn; only its data has changed since.
-                view.spec = chart.to_dict(validate=False)
-            show(chart)
+            spec = {} if chart is None else chart.to_dict(validate=False)
+            view.text = str(spec.get("description", ""))
+            view.spec = spec
+            words.value = note(view.text if spec else otherwise)
 
-        show(first)
-        self._redraws.append(redraw)
+        redraw()
+        self._figures.append((view, redraw))
         return box
 
 
@@ -97,18 +100,10 @@ def figure_html(chart: Chart, *, width: int) -> str:
 def _figures(chart: Chart | None, otherwise: str) -> str:
     """The figure for wide and for narrow screens; the stylesheet shows one of them."""
     if chart is None:
-        return f'<p class="wb-note">{escape(otherwise)}</p>'
-    text = escape(_alt_text(chart), quote=True)
+        return note(otherwise)
+    text = escape(str(chart.to_dict()["description"]), quote=True)
     drawn = "".join(
         f'<div class="wb-{size}" role="img" aria-label="{text}">{figure_html(chart, width=width)}</div>'
         for size, width in (("wide", WIDE), ("narrow", NARROW))
     )
     return f'<figure class="wb-fig">{drawn}<figcaption>{text}</figcaption></figure>'
-
-
-def _alt_text(chart: Chart) -> str:
-    return str(chart.to_dict(validate=False).get("description", ""))
-
-
-def _blank() -> Chart:
-    return alt.Chart(alt.Data(values=[])).mark_point()

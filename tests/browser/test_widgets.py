@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
-playwright = pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright  # noqa: E402
-
-ROOT = Path(__file__).parents[2]
-CHROMIUM = "/usr/bin/chromium"
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 MARKUP = "<script>document.title='hit'</script><img src=x onerror=\"document.title='hit'\">"
 LONG = "Customer data platform " * 14
 
@@ -48,6 +39,7 @@ names = ["HubSpot", {MARKUP!r}, {LONG!r}, "GA4", "Segment", "Snowflake", "Braze"
 start = [dict.fromkeys([c["name"] for c in columns], "") | {{"tool": n, "layer": "Storage", "annual_cost": "56000",
         "found": "import"}} for n in names]
 grid = Grid(columns=columns, rows=start, label="Inventory", height=420)
+fixed = Grid(columns=columns[:2], rows=start[:2], label="Fixed", fixed=True)
 echo = ipywidgets.Label()
 echo.add_class("echo")
 
@@ -74,7 +66,7 @@ def set_back(_):
     check(start)
 
 reset.on_click(set_back)
-ipywidgets.VBox([reset, grid, echo])
+ipywidgets.VBox([reset, grid, echo, fixed])
 """,
     "files": """
 upload = Upload(label="Inventory file", accept=".csv", max_bytes=200_000)
@@ -110,12 +102,6 @@ many
 }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def notebook(sources: list[str]) -> str:
     cells = [
         {"cell_type": "code", "id": f"c{i}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
@@ -126,45 +112,13 @@ def notebook(sources: list[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Voilà that serves the notebook of this file."""
+def app(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the notebook of this file, served by a bare Voilà."""
     folder = tmp_path_factory.mktemp("widgets")
     (folder / "widgets.ipynb").write_text(notebook(list(CELLS.values())), encoding="utf-8")
-    port = free_port()
-    command = [sys.executable, "-m", "voila", "widgets.ipynb", f"--port={port}", "--no-browser", "--Voila.ip=127.0.0.1"]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    with (folder / "voila.log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            address = f"http://127.0.0.1:{port}/"
-            wait_for(f"{address}voila/static/voila.js", server)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def wait_for(address: str, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urlopen(address, timeout=5).close()
-            return
-        except URLError as error:
-            if hasattr(error, "code"):
-                return
-            time.sleep(0.2)
-    raise RuntimeError("Voilà did not start")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
+    options = ["--port={port}", "--no-browser", "--Voila.ip=127.0.0.1"]
+    with serve(command=[sys.executable, "-m", "voila", str(folder), *options]) as address:
+        yield f"{address}/voila/render/widgets.ipynb"
 
 
 @contextmanager
@@ -308,6 +262,16 @@ def test_a_block_says_what_found_no_place(page: Page) -> None:
     paste(page, "no\tby hand\ta job\ttoo far")
     expect(page.get_by_text("2 cells found no place")).to_be_visible()
     expect(cell(page, 0, 6)).to_have_text("import")
+
+
+def test_a_table_of_given_rows_neither_grows_nor_shrinks(page: Page) -> None:
+    fixed = page.get_by_role("grid", name="Fixed")
+    panel = page.locator(".mw-panel", has=fixed)
+    assert [name.strip() for name in panel.get_by_role("button").all_inner_texts()] == ["Undo"]
+    fixed.locator('[data-row="1"][data-column="1"]').click()
+    paste(page, "Activation\nStorage\nStorage\n")
+    expect(panel.get_by_text("Pasted 1 row. 2 cells found no place")).to_be_visible()
+    expect(fixed).to_have_attribute("aria-rowcount", "3")
 
 
 def test_rows_are_added_and_removed(page: Page) -> None:

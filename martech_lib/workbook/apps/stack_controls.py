@@ -64,7 +64,7 @@ def decision_grid(state: StackState, changed: Changed) -> Grid:
         {"name": "suggested", "label": "Rules suggest", "read_only": True, "width": 130},
         {"name": "reason", "label": "Why", "read_only": True, "width": 520},
     ]
-    grid = Grid(columns=columns, rows=decision_rows(state), label="Decisions, one row a tool")
+    grid = Grid(columns=columns, rows=decision_rows(state), label="Decisions, one row a tool", fixed=True)
 
     def edited(rows: list[dict[str, str]]) -> None:
         own = {row["tool"]: row["decision"] for row in rows}

@@ -115,11 +115,12 @@ def changes_table(audit: StackAudit) -> str:
     """What changed since the last audit; nothing when nothing did."""
     if not audit.changes:
         return ""
+    told = partial(_money_or_name, currency=audit.currency)
     columns = [
         Column("tool", "Tool"),
         Column("change", "What changed", str.capitalize),
-        Column("before", "Before"),
-        Column("after", "Now"),
+        Column("before", "Before", told),
+        Column("after", "Now", told),
         Column("cost_delta", "Change in cost a year", lambda v: money(v, audit.currency) if v else "", True),
     ]
     return html.table((c._asdict() for c in audit.changes), columns, caption="Changes since the last audit")
@@ -133,9 +134,14 @@ def roadmap_table(audit: StackAudit) -> str:
         Column("item", "Item"),
         Column("kind", "Kind", str.capitalize),
         Column("owner", "Owner"),
-        Column("amount", "Money a year", lambda v: money(v, audit.currency) if v else "", True),
+        Column("contract", "Contract a year", lambda v: money(v, audit.currency), True),
+        Column("change", "Change in cost a year", lambda v: money(v, audit.currency) if v else "", True),
     ]
     return html.table((i._asdict() for i in audit.roadmap), columns, caption="Twelve months ahead, soonest first")
+
+
+def _money_or_name(value: str | float, *, currency: str) -> str:
+    return value if isinstance(value, str) else money(value, currency)
 
 
 def _totals(audit: StackAudit) -> dict[str, Reading]:

@@ -31,9 +31,7 @@ class Download(Panel):
         self._provide = provide
         super().__init__(**traits)
 
-    def _on_message(
-        self, _widget: object, content: Mapping[str, Any], _buffers: Sequence[memoryview]
-    ) -> None:
+    def _on_message(self, _widget: object, content: Mapping[str, Any], _buffers: Sequence[memoryview]) -> None:
         if content.get("kind") != "want":
             return
         made: list[bytes] = []

@@ -188,14 +188,15 @@ class GridView extends GridDrawing {
 
   onPaste(event) {
     if (this.editing) return;
-    const text = cellsOf(event.clipboardData.getData("text/plain"));
-    const block = this.model.get("fixed") ? text.slice(0, this.rows.length - this.at.row) : text;
+    const block = cellsOf(event.clipboardData.getData("text/plain"));
     event.preventDefault();
     event.stopPropagation();
     if (!block.length) return;
-    const { change, lost } = pasted(block, this.rows, this.columns, this.at.row, this.at.column);
-    const left = lost ? ` ${counted(lost, "cell")} found no place: past the last column, or read-only.` : "";
-    this.make(change, `Pasted ${counted(block.length, "row")}.${left}`);
+    const fitting = this.model.get("fixed") ? block.slice(0, this.rows.length - this.at.row) : block;
+    const { change, lost } = pasted(fitting, this.rows, this.columns, this.at);
+    const all = lost + block.slice(fitting.length).flat().length;
+    const left = all ? ` ${counted(all, "cell")} found no place: outside the table, or read-only.` : "";
+    this.make(change, `Pasted ${counted(fitting.length, "row")}.${left}`);
   }
 
   onCopy(event) {

@@ -76,9 +76,7 @@ class Grid(Panel):
         same = self._applying or [row.get(first) for row in old] == [row.get(first) for row in new]
         return same and len(old) == len(new)
 
-    def _on_message(
-        self, _widget: object, content: Mapping[str, Any], _buffers: Sequence[memoryview]
-    ) -> None:
+    def _on_message(self, _widget: object, content: Mapping[str, Any], _buffers: Sequence[memoryview]) -> None:
         if content.get("kind") not in ("edit", "splice"):
             return
         before, revision = list(self.rows), self.revision

@@ -61,7 +61,7 @@ function cellsOf(text) {
 }
 
 /** The rows a pasted block changes, as one splice, and how many cells of it found no place. */
-function pasted(block, rows, columns, row, column) {
+function pasted(block, rows, columns, { row, column }) {
   let lost = 0;
   const blank = Object.fromEntries(columns.map(({ name }) => [name, ""]));
   const after = block.map((cells, i) => {

@@ -43,9 +43,7 @@ class Panel(anywidget.AnyWidget):
         super().__init__(**traits)
         self.on_msg(self._on_message)
 
-    def say(
-        self, message: str, *, kind: Literal["info", "error"] = "info", messages: Sequence[str] = ()
-    ) -> None:
+    def say(self, message: str, *, kind: Literal["info", "error"] = "info", messages: Sequence[str] = ()) -> None:
         """Show a message, and further lines under it."""
         with self.hold_sync():
             self.message, self.message_kind, self.messages = message, kind, list(messages)
