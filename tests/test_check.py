@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from martech_lib.core.errors import Problem, TableError, did_you_mean, nearest, shown
 from martech_lib.core.register import parse_register
+from martech_lib.core.tables import tables
 
 HEADER = "tool,layer,category,annual_cost,pays_back"
 GOOD = "Segment,Collection,cdp,24000,Yes"
@@ -212,6 +215,17 @@ def test_hostile_values_are_shown_short_and_as_text():
     assert inventory('"=cmd()",Storage,cdp,1,Yes', "<script>alert(1)</script>,Storage,cdp,1,Yes") == []
 
 
+def test_a_column_of_the_profile_may_be_missing():
+    assert told("profile", "key\nmarketing_fte\n") == [
+        "profile.csv, row 1, column value: is missing; this column is required"
+    ]
+
+
+def test_a_grid_of_which_no_row_can_be_used():
+    (problem,) = told("outcome_weekly", "week,outcome\n2026-01-05,1.234,50\n")
+    assert "this row has 3 cells, the header has 2" in problem
+
+
 def test_the_error_lists_twenty_of_a_table_then_the_count():
     many = [Problem("inventory", "inventory.csv", n, "layer", "X", "is not allowed") for n in range(2, 37)]
     few = [Problem("vendors", "vendors.csv", None, "", "", "is odd")]
@@ -230,3 +244,31 @@ def test_nearest_words():
 def test_thousands_of_problems_are_told_in_a_moment():
     rows = [f"T{n % 100},Colection{n},x{n},-{n},Yeah{n}" for n in range(3000)]
     assert len(inventory(*rows)) > 12_000
+
+
+ODD = [
+    "a",
+    "é",
+    '"x"',
+    "1",
+    "2026-01-01",
+    "31/02",
+    "$24k",
+    '"1.234,50"',
+    "1.234,50",
+    "€",
+    "=cmd()",
+    "<script>",
+    "{row:9}",
+]
+REGISTERS = [t for t in tables().values() if not t.log]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(REGISTERS), st.randoms(use_true_random=False), st.integers(0, 4))
+def test_no_table_of_odd_cells_raises(declared, random, rows):
+    header = random.sample(declared.names, random.randint(1, len(declared.names)))
+    cells = [[random.choice([*ODD, declared.column(c).example.replace(",", "")]) for c in header] for _ in range(rows)]
+    for line in told(declared.name, "\n".join(",".join(row) for row in [header, *cells])):
+        assert line.startswith(f"{declared.name}.csv")
+        assert line.isprintable()

@@ -10,6 +10,8 @@ import ibis
 import openpyxl
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from martech_lib.core.database import masked
 from martech_lib.core.errors import UnknownTable, UserError
@@ -210,6 +212,11 @@ def test_a_log_is_an_ibis_table_with_times_in_utc(folder):
     assert rows["kind"].tolist() == ["click", "view"]
 
 
+def test_an_offset_counts_also_where_the_zone_is_utc(folder):
+    touches = Workspace.open(folder(touches_csv=TOUCHES)).log("touches").order_by("user_id")
+    assert touches.ts.to_list() == [datetime(2026, 9, 1, 8), datetime(2026, 9, 1, 10)]
+
+
 def test_identifiers_order_as_numbers_only_when_all_are(folder):
     assert Workspace.open(folder(touches_csv=TOUCHES)).log("touches").touch_id.type().is_integer()
     for mixed in ("a10", "010"):
@@ -394,3 +401,20 @@ def test_what_is_no_workspace(wrong):
 )
 def test_secrets_of_a_url_are_not_shown(url, shown):
     assert masked(url) == shown
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(st.binary(max_size=80), st.text("a,;\"\n\r #1-:T2026é'", max_size=80).map(str.encode)),
+    st.sampled_from([b"", b"user_id,ts,channel,cost,kind\n", b"record_key;x'y\"z;updated_at\n"]),
+    st.sampled_from(["touches.csv", "touches.parquet", "touches.xlsx", "extracts/o'hara.csv"]),
+)
+def test_no_bytes_of_a_log_raise_anything_but_problems(tmp_path, body, header, name):
+    for old in [*tmp_path.glob("touches.*"), *tmp_path.glob("extracts/*")]:
+        old.unlink()
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(header + body)
+    ws = Workspace.open(tmp_path)
+    assert all(str(p) for p in ws.check())
+    assert {s.status for s in ws.status()} <= {"ok", "missing", "error"}

@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from martech_lib.core.errors import did_you_mean, nearest, shown
+from martech_lib.core.parse import row_mark
 from martech_lib.core.tables import Column, Table
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
 BLANK = "is blank; a value is required"
+STANDS = "stands in"
 REPEATED = "multiple_fields_uniqueness"
 FAILURE = ("check", "column", "failure_case", "index")  # what pandera says of a failure
 HINTED = 200  # so many problems of a column name the nearest value, which is slow to find
@@ -115,7 +117,8 @@ def _told(table: Table, frame: pd.DataFrame, cases: pd.DataFrame) -> Iterator[Br
         elif kind == "not_nullable":
             yield Breach(int(index), name, BLANK)
         elif kind != REPEATED:
-            yield Breach(int(index), name, _not_allowed(table.column(name), columns[name][int(index)], told[name] <= HINTED))
+            message = _not_allowed(table.column(name), columns[name][int(index)], told[name] <= HINTED)
+            yield Breach(int(index), name, message)
     if (cases["check"] == REPEATED).any():
         yield from _repeated(table, frame)
 
@@ -155,11 +158,11 @@ def _range(column: Column) -> str:
 
 
 def _repeated(table: Table, frame: pd.DataFrame) -> Iterator[Breach]:
-    """Each row whose key stood in an earlier row; `{row:N}` stands for the line of that row."""
+    """Each row whose key stood in an earlier row; the message bears its mark."""
     keys = [name for name in table.key if name in frame]
     groups = frame.groupby(keys, dropna=False, sort=False).ngroup()
     first = pd.Series(range(len(frame))).groupby(groups.to_numpy()).transform("first")
     named = " and ".join(keys)
     for position, earlier in enumerate(first.tolist()):
         if earlier != position:
-            yield Breach(position, keys[0], f"stands in {{row:{earlier}}} already; {named} must be unique")
+            yield Breach(position, keys[0], f"{STANDS} {row_mark(earlier)} already; {named} must be unique")

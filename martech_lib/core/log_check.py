@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from martech_lib.core.check import allowed_in_words, misspelt
+from martech_lib.core.check import BLANK, allowed_in_words, misspelt
 from martech_lib.core.errors import SHOWN_PER_TABLE, Problem, did_you_mean, nearest, shown
 from martech_lib.core.logs import WRITTEN, Log, engine_errors, unreadable
-from martech_lib.core.parse import EXPECTED
+from martech_lib.core.parse import DATES_ARE, EXPECTED
 from martech_lib.core.tables import NUMERIC, Column
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 ROW = "row of the file"
-TIMES = "is not a time; write it like 2026-03-31T14:05:00+02:00"
-DAYS = "is not a date; dates are written YYYY-MM-DD, like 2026-03-31"
+EXPECTED_HERE = {
+    "timestamp": "is not a time; write it like 2026-03-31T14:05:00+02:00",
+    "date": f"is not a date; {DATES_ARE}",
+    "money": "is not an amount of money; logs hold plain numbers, like 1234.5",
+}
 
 
 class Rule(NamedTuple):
@@ -90,9 +93,9 @@ def _rules(log: Log, header: tuple[str, ...]) -> Iterator[Rule]:
             continue
         value, text = log.cells[column.name], _as_written(log, column.name)
         if column.required and not column.blank_ok:
-            yield Rule(column, value.isnull() & _blank(text), "is blank; a value is required")
+            yield Rule(column, text.isnull(), BLANK)
         if column.name + WRITTEN in log.cells.columns:
-            yield Rule(column, value.isnull() & ~_blank(text), _expected(column))
+            yield Rule(column, value.isnull() & text.notnull(), EXPECTED_HERE.get(column.kind) or EXPECTED[column.kind])
         if column.kind == "choice":
             yield Rule(column, value.notnull() & ~value.isin(column.allowed), allowed_in_words(column))
         if value.type().is_numeric() and column.low is not None:
@@ -101,19 +104,8 @@ def _rules(log: Log, header: tuple[str, ...]) -> Iterator[Rule]:
             yield Rule(column, value > column.high, allowed_in_words(column))
 
 
-def _as_written(log: Log, name: str) -> ir.StringValue:
-    written: Any = log.cells[name + WRITTEN if name + WRITTEN in log.cells.columns else name].cast("string")
-    return written
-
-
-def _blank(text: ir.StringValue) -> ir.BooleanValue:
-    return text.isnull() | (text.strip() == "")
-
-
-def _expected(column: Column) -> str:
-    if column.kind == "timestamp":
-        return TIMES
-    return DAYS if column.kind == "date" else EXPECTED.get(column.kind, allowed_in_words(column))
+def _as_written(log: Log, name: str) -> ir.Value:
+    return log.cells[name + WRITTEN if name + WRITTEN in log.cells.columns else name]
 
 
 def _counts(log: Log, rules: list[Rule]) -> dict[str, Any]:
@@ -125,7 +117,8 @@ def _counts(log: Log, rules: list[Rule]) -> dict[str, Any]:
 
 def _told(log: Log, rule: Rule, count: int, file: str) -> Iterator[Problem]:
     name = rule.column.name
-    numbered = log.cells.mutate(**{ROW: _row_number(), "breach": rule.breach, "text": _as_written(log, name)})
+    written = _as_written(log, name).cast("string")
+    numbered = log.cells.mutate(**{ROW: _row_number(), "breach": rule.breach, "text": written})
     first = numbered.filter(numbered["breach"])[[ROW, "text"]].limit(SHOWN_PER_TABLE).to_pyarrow().to_pylist()
     for found in first:
         row = None if log.header_line is None else log.header_line + 1 + int(found[ROW])

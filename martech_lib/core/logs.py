@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HEAD = 1_000_000
 WRITTEN = " as written"
+CAST = NUMERIC | {"timestamp", "date"}
 ORDERING = "ordering id"
 WHOLE = frozenset("TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT".split())
 
@@ -36,7 +37,7 @@ class Log(NamedTuple):
 
     Attributes:
         table: Typed columns; blank and unreadable cells are null.
-        cells: The same, with `<column> as written` beside each column that had to be cast.
+        cells: The same, with `<column> as written` (null where blank) beside each column that had to be cast.
         form: The declaration it follows (events have two forms).
         name: Name of the table.
         header_line: Line of the file that holds the header; None where rows have no lines.
@@ -70,13 +71,13 @@ def open_log(engine: Backend, path: Path, name: str, *, zone: str) -> Log | None
     suffix = path.suffix.lower()
     refuse_wrong_format(head[:4], suffix)
     if suffix == ".csv":
-        return _csv_log(engine, path, name, head)
+        return _csv_log(engine, path, name, zone, head)
     if suffix == ".parquet":
-        return _parquet_log(engine, path, name)
-    return _excel_log(engine, path, name)
+        return _parquet_log(engine, path, name, zone)
+    return _excel_log(engine, path, name, zone)
 
 
-def _csv_log(engine: Backend, path: Path, name: str, head: bytes) -> Log | None:
+def _csv_log(engine: Backend, path: Path, name: str, zone: str, head: bytes) -> Log | None:
     cut = head.rfind(b"\n") + 1 if len(head) == HEAD else 0
     text, notes = decode(head[:cut] or head)
     expects = form_for(name, ()).names
@@ -91,17 +92,17 @@ def _csv_log(engine: Backend, path: Path, name: str, head: bytes) -> Log | None:
         f"skip = {layout.header_line}, delim = '{layout.mark}', quote = '\"', escape = '\"', "
         f"encoding = '{'latin-1' if notes else 'utf-8'}')"
     )
-    log = _views(engine, name, source)
+    log = _views(engine, name, source, zone)
     return log._replace(header_line=layout.header_line, notes=(*notes, *log.notes))
 
 
-def _parquet_log(engine: Backend, path: Path, name: str) -> Log | None:
+def _parquet_log(engine: Backend, path: Path, name: str, zone: str) -> Log | None:
     source = f"read_parquet({_quoted(str(path))})"
     first = _rows(engine, f"SELECT 1 FROM {source} LIMIT 1")
-    return _views(engine, name, source)._replace(header_line=1) if first else None
+    return _views(engine, name, source, zone)._replace(header_line=1) if first else None
 
 
-def _excel_log(engine: Backend, path: Path, name: str) -> Log | None:
+def _excel_log(engine: Backend, path: Path, name: str, zone: str) -> Log | None:
     import pyarrow as pa
 
     raw = read_raw(path.read_bytes(), filename=path.name, expects=form_for(name, ()).names)
@@ -110,10 +111,10 @@ def _excel_log(engine: Backend, path: Path, name: str) -> Log | None:
     sheet = f"{name} sheet"
     columns = {n: pa.array(c, pa.string()) for n, c in raw.cells.items()}
     engine.create_table(sheet, pa.table(columns), overwrite=True)
-    return _views(engine, name, _named(sheet))._replace(header_line=raw.header_line, notes=raw.notes)
+    return _views(engine, name, _named(sheet), zone)._replace(header_line=raw.header_line, notes=raw.notes)
 
 
-def _views(engine: Backend, name: str, source: str) -> Log:
+def _views(engine: Backend, name: str, source: str, zone: str) -> Log:
     """Create the typed view of a source, and the view that holds its cells as written beside."""
     try:
         found = {row[0]: row[1] for row in _rows(engine, f"DESCRIBE SELECT * FROM {source}")}
@@ -121,11 +122,14 @@ def _views(engine: Backend, name: str, source: str) -> Log:
         form = form_for(name, tuple(names))
         order = [n for n in form.names if n in names] + [n for n in names if n not in form.names]
         origin = {n: (written, found[written]) for n, written in zip(names, found, strict=True)}
-        typed = {n: _typed(engine, source, form, n, origin[n]) for n in order}
+        typed = {n: _typed(engine, source, form, n, origin[n], zone) for n in order}
     except engine_errors() as error:
         raise unreadable(error) from error
-    bare = {n: _named(origin[n][0]) for n in order}
-    cast = [f"{bare[n]}::VARCHAR AS {_named(n + WRITTEN)}" for n in order if typed[n] != bare[n]]
+    cast = [
+        f"{_filled(*origin[n])} AS {_named(n + WRITTEN)}"
+        for n in order
+        if n in form.names and form.column(n).kind in CAST and typed[n] != _named(origin[n][0])
+    ]
     columns = [f"{sql} AS {_named(n)}" for n, sql in typed.items()]
     cells = f"{name} cells"
     for view, chosen in ((name, columns), (cells, [*columns, *cast])):
@@ -133,15 +137,15 @@ def _views(engine: Backend, name: str, source: str) -> Log:
     return Log(engine.table(name), engine.table(cells), form, name)
 
 
-def _typed(engine: Backend, source: str, form: Table, name: str, origin: tuple[str, str]) -> str:
+def _typed(engine: Backend, source: str, form: Table, name: str, origin: tuple[str, str], zone: str) -> str:
     """SQL that casts one column to its declared kind; the bare column where there is nothing to cast."""
     bare, found = _named(origin[0]), origin[1]
-    filled = f"nullif(trim({bare}), '')" if found == "VARCHAR" else bare
+    filled = _filled(*origin)
     if name not in form.names:
         return filled
     column = form.column(name)
     if column.kind == "timestamp":
-        return f"timezone('UTC', {_finite(f'TRY_CAST({filled} AS TIMESTAMPTZ)')})"
+        return _time(filled, found, zone)
     if column.kind == "date":
         return bare if found == "DATE" else _finite(f"TRY_CAST({filled} AS DATE)")
     if column.kind in NUMERIC:
@@ -151,6 +155,18 @@ def _typed(engine: Backend, source: str, form: Table, name: str, origin: tuple[s
     if column.unit == ORDERING and found == "VARCHAR" and _all_whole(engine, source, filled):
         return f"CAST({filled} AS BIGINT)"
     return filled if found == "VARCHAR" or found in WHOLE else f"{bare}::VARCHAR"
+
+
+def _filled(name: str, found: str) -> str:
+    """The column, blank text as null."""
+    return f"nullif(trim({_named(name)}), '')" if found == "VARCHAR" else _named(name)
+
+
+def _time(filled: str, found: str, zone: str) -> str:
+    """UTC without a zone. A text goes through a time with a zone, as a plain cast would drop its offset."""
+    if zone == "UTC" and found == "TIMESTAMP":
+        return filled
+    return f"timezone('UTC', {_finite(f'TRY_CAST({filled} AS TIMESTAMPTZ)')})"
 
 
 def _number(column: Column, filled: str, found: str) -> str:

@@ -17,6 +17,7 @@ ISO_DATE = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
+MARK = "\ue000"
 ISO_MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})")
 DAY_NUMBER = re.compile(r"[1-7][0-9]{4}")  # how Excel stores 1927 to 2119
 DAY_ZERO = date(1899, 12, 30)
@@ -28,7 +29,7 @@ EXPECTED = {
     "share": "is not a share; write it like 0.14 or 14 %",
     "percent": "is not a percentage; write it like 14 or 14 %",
 }
-SOURCES_OF_DATES = "dates are written YYYY-MM-DD, like 2026-03-31"
+DATES_ARE = "dates are written YYYY-MM-DD, like 2026-03-31"
 
 
 class CellFault(NamedTuple):
@@ -85,12 +86,12 @@ def read_date(text: str, *, months: bool = False) -> date | str:
     """A date, or what is wrong with the text; with `months`, 2026-03 is the first of March."""
     found = ISO_DATE.fullmatch(text) or (ISO_MONTH.fullmatch(text) if months else None)
     if found is None:
-        return f"is not a date; {'months are written YYYY-MM, like 2026-03' if months else SOURCES_OF_DATES}"
+        return f"is not a date; {'months are written YYYY-MM, like 2026-03' if months else DATES_ARE}"
     parts = found.groupdict()
     try:
         return date(int(parts["year"]), int(parts["month"]), int(parts.get("day") or 1))
     except ValueError:
-        return f"is a day that does not exist; {SOURCES_OF_DATES}"
+        return f"is a day that does not exist; {DATES_ARE}"
 
 
 def _list(column: Column, cell: str) -> tuple[str, ...]:
@@ -157,7 +158,7 @@ def _value(column: Column, written: Written, mark: str) -> float:
 def _two_readings(cells: Sequence[str], mark: TwoReadings, wrong: Mapping[str, str]) -> Parsed:
     first, second = cells.index(mark.first), cells.index(mark.second)
     other, position = sorted((first, second))
-    where = "" if other == position else f" (the other is {{row:{other}}})"
+    where = "" if other == position else f" (the other is {row_mark(other)})"
     faults = [CellFault(position, f"{mark.message}{where}"), *_faults(cells, wrong)]
     return Parsed(pd.Series(np.full(len(cells), np.nan)), tuple(sorted(faults)))
 
@@ -168,7 +169,7 @@ def _one_currency(cells: Sequence[str], numbers: Mapping[str, Written]) -> tuple
     if first is None:
         return "", {}
     code = numbers[first].currency
-    said = f"'{first}' ({{row:{cells.index(first)}}}) is in {code}"
+    said = f"'{first}' ({row_mark(cells.index(first))}) is in {code}"
     others = {c: w.currency for c, w in numbers.items() if w.currency not in ("", code)}
     return code, {
         c: f"is in {other}, {said}; a column has one currency, that of profile.csv" for c, other in others.items()
@@ -181,7 +182,12 @@ def _faults(cells: Sequence[str], wrong: Mapping[str, str]) -> tuple[CellFault, 
     return tuple(CellFault(i, wrong[cell]) for i, cell in enumerate(cells) if cell in wrong)
 
 
+def row_mark(position: int) -> str:
+    """Stands in a message for the line of a row; `shown` takes the sign out of all that users write."""
+    return f"{MARK}{position}{MARK}"
+
+
 def rows_named(message: str, line_of: Callable[[int], int]) -> str:
-    """The message with every `{row:position}` replaced by the line of the file."""
-    return re.sub(r"\{row:(\d+)\}", lambda found: f"row {line_of(int(found[1]))}", message)
+    """The message with every row mark replaced by the line of the file."""
+    return re.sub(f"{MARK}([0-9]+){MARK}", lambda found: f"row {line_of(int(found[1]))}", message)
 

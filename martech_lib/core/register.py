@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from martech_lib.core.check import BLANK, Breach, breaches, misspelt
+from martech_lib.core.check import BLANK, STANDS, Breach, breaches, misspelt
 from martech_lib.core.errors import Problem, shown
 from martech_lib.core.files import RawTable, Unreadable, read_raw
 from martech_lib.core.grid import gaps
@@ -107,10 +107,10 @@ def _all_breaches(
     unread = [Breach(f.position, name, f.message) for name, p in parsed.items() for f in p.faults]
     without_key = _without_key(declared, frame)
     found = [b for b in breaches(declared, frame) if not _explained(b, raw, without_key)]
-    if declared.name == "profile" and "key" in frame:
+    if declared.name == "profile" and {"key", "value"} <= set(frame):
         found += profile_breaches(frame)
     named = [name for name in declared.grid if name in frame]
-    if declared.grid and len(named) == len(declared.grid) and frame[named].notna().to_numpy().all():
+    if declared.grid and len(named) == len(declared.grid) and len(frame) and frame[named].notna().to_numpy().all():
         found += gaps(declared, frame)
     return unread + found
 
@@ -127,7 +127,7 @@ def _explained(breach: Breach, raw: RawTable, without_key: set[int]) -> bool:
         return False
     if breach.message == BLANK:
         return bool(raw.cells[breach.column][breach.position])
-    return breach.position in without_key and "{row:" in breach.message
+    return breach.position in without_key and breach.message.startswith(STANDS)
 
 
 def _problems(declared: Table, raw: RawTable, filename: str, found: Iterable[Breach]) -> list[Problem]:

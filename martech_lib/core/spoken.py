@@ -16,9 +16,10 @@ def money(amount: float | None, currency: str = "USD") -> str:
     if _is_blank(amount):
         return UNKNOWN
     assert amount is not None
-    sign = "-" if round(amount, 2) < 0 else ""
+    cents = round(amount, 2)
+    sign = "-" if cents < 0 else ""
     symbol = SYMBOLS.get(currency, f"{currency} ")
-    return f"{sign}{symbol}{_shortened(abs(amount))}"
+    return f"{sign}{symbol}{_shortened(abs(cents))}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

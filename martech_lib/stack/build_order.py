@@ -53,13 +53,13 @@ class _Need(NamedTuple):
 
 STEPS = (
     Step(1, "Warehouse", ("warehouse",)),
-    Step(2, "CDP, or warehouse with reverse ETL", ("cdp", "reverse etl")),
+    Step(2, "CDP or reverse ETL", ("cdp", "reverse etl")),
     Step(3, "CRM", ("crm",)),
     Step(4, "Analytics", ("analytics",)),
     Step(5, "Lifecycle messaging", ("lifecycle messaging",)),
     Step(6, "Server-side ad tracking", ("ad platform server-side",)),
     Step(7, "Experimentation", ("experimentation",)),
-    Step(8, "Attribution and media-mix modeling", ATTRIBUTION),
+    Step(8, "Attribution or media mix", ATTRIBUTION),
 )
 
 

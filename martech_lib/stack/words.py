@@ -128,7 +128,7 @@ def build_order(audit: StackAudit) -> str:
     done = [step for step in audit.steps if step.status == "Done"]
     words = f"{len(done)} of {len(audit.steps)} steps are done."
     for status, lead in (("Next", "Next"), ("Gap", "Left out on the way"), ("Bought too early", "Bought too early"), ("Not yet", "Not yet due")):
-        named = [f"{step.name.lower() if step.step not in (2, 3) else step.name}{_because(step.reason)}" for step in audit.steps if step.status == status]
+        named = [f"{step.name}{_because(step.reason)}" for step in audit.steps if step.status == status]
         words += f" {lead}: {listed(named)}." if named else ""
     unknown = [step.name for step in audit.steps if step.status == "Not measured"]
     return words + (f" Not measured: {listed(unknown)}." if unknown else "")

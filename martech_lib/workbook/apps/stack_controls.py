@@ -59,10 +59,10 @@ def inventory_grid(state: StackState, changed: Changed) -> Grid:
 def decision_grid(state: StackState, changed: Changed) -> Grid:
     """Each tool with what the rules suggest, why, and the analyst's own decision."""
     columns = [
-        {"name": "tool", "label": "Tool", "read_only": True, "width": 170},
-        {"name": "decision", "label": "Your decision", "kind": "choice", "choices": list(DECISIONS), "width": 140},
-        {"name": "suggested", "label": "Rules suggest", "read_only": True, "width": 130},
-        {"name": "reason", "label": "Why", "read_only": True, "width": 520},
+        {"name": "tool", "label": "Tool", "read_only": True, "width": 190},
+        {"name": "decision", "label": "Your decision", "kind": "choice", "choices": list(DECISIONS), "width": 170},
+        {"name": "suggested", "label": "Rules suggest", "read_only": True, "width": 160},
+        {"name": "reason", "label": "Why", "read_only": True, "width": 550},
     ]
     grid = Grid(columns=columns, rows=decision_rows(state), label="Decisions, one row a tool", fixed=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import partial
 
 from martech_lib.core.metrics import label
@@ -51,7 +52,7 @@ def findings_table(audit: StackAudit) -> str:
         Column("amount", "In question", partial(money, currency=audit.currency), True),
         Column("decision", "Rule suggests"),
         Column("owner", "Owner"),
-        Column("due", "Due", day),
+        Column("due", "Due", _date),
     ]
     return html.table((f._asdict() for f in audit.finding_records), columns, caption="Findings, the gravest first")
 
@@ -104,7 +105,7 @@ def reviews_table(audit: StackAudit) -> str:
     columns = [
         Column("name", "Review"),
         Column("every_days", "Every", lambda d: f"{d} days"),
-        Column("last", "Oldest on record", day),
+        Column("last", "Oldest on record", _date),
         Column("status", "Status", str.capitalize),
         Column("reason", "Note"),
     ]
@@ -129,8 +130,8 @@ def changes_table(audit: StackAudit) -> str:
 def roadmap_table(audit: StackAudit) -> str:
     """The items of the roadmap, soonest first."""
     columns = [
-        Column("start", "From", day),
-        Column("end", "To", day),
+        Column("start", "From", _date),
+        Column("end", "To", _date),
         Column("item", "Item"),
         Column("kind", "Kind", str.capitalize),
         Column("owner", "Owner"),
@@ -142,6 +143,11 @@ def roadmap_table(audit: StackAudit) -> str:
 
 def _money_or_name(value: str | float, *, currency: str) -> str:
     return value if isinstance(value, str) else money(value, currency)
+
+
+def _date(when: date) -> str:
+    """A date that keeps to one line."""
+    return day(when).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _totals(audit: StackAudit) -> dict[str, Reading]:
