@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -224,14 +225,14 @@ def test_a_number_that_is_no_port_is_told(good: Path, capsys: pytest.CaptureFixt
 
 
 def test_lab_opens_a_checkout_in_place(monkeypatch: pytest.MonkeyPatch, good: Path, capsys: Any) -> None:
-    calls: list[tuple[list[str], dict[str, str]]] = []
-    monkeypatch.setattr(serve.subprocess, "call", lambda command, env: calls.append((command, env)) or 0)
+    started: list[list[str]] = []
+    monkeypatch.setattr("jupyterlab.labapp.LabApp.launch_instance", started.append)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
     code, out, _ = run(capsys, "lab", "--data", str(good))
-    command, environment = calls[0]
     assert code == 0
     assert str(places.notebooks_dir()) in out
-    assert f"--ServerApp.root_dir={places.notebooks_dir()}" in command
-    assert environment["MARTECH_DATA"] == str(good)
+    assert f"--ServerApp.root_dir={places.notebooks_dir()}" in started[0]
+    assert os.environ["MARTECH_DATA"] == str(good)
 
 
 def test_lab_of_an_installed_wheel_copies_the_notebooks_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

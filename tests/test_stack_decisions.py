@@ -19,7 +19,7 @@ from martech_lib.stack.inventory import Inventory, Tool
 from martech_lib.stack.renewals import renewal_of
 from martech_lib.stack.taxonomy import LAYERS, categories
 from martech_lib.stack.thresholds import shipped_rules
-from tests.workspaces import audit_of, tool
+from workspaces import audit_of, tool
 
 AS_OF = date(2026, 10, 31)
 COLUMNS = frozenset(field.name for field in fields(Tool))

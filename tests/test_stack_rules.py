@@ -10,7 +10,7 @@ from martech_lib import Workspace, stack
 from martech_lib.core.errors import UserError
 from martech_lib.core.results import Finding
 from martech_lib.stack import StackAudit
-from tests.workspaces import CLEAN, audit_of, rules_on, tool, write_workspace
+from workspaces import CLEAN, audit_of, rules_on, tool, write_workspace
 
 VENDOR = {
     "vendor": "Acme",

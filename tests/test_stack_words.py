@@ -10,7 +10,7 @@ from martech_lib import Workspace, stack
 from martech_lib.core.places import sample_dir
 from martech_lib.core.spoken import count, in_unit, listed, money, percent
 from martech_lib.stack import StackAudit, words
-from tests.workspaces import audit_of, tool
+from workspaces import audit_of, tool
 
 
 @pytest.fixture(scope="module")

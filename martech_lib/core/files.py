@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.sheets import excel_records, parquet_records
+from martech_lib.core.spreadsheet import unescape_cell
 
 SUFFIXES = (".csv", ".xlsx", ".parquet")
 REGISTER_LIMIT = 50_000_000
@@ -163,7 +164,7 @@ def csv_records(text: str, layout: Layout) -> Iterator[Record]:
     start = layout.header_line
     try:
         for cells in reader:
-            yield start, cells
+            yield start, [unescape_cell(cell) if cell.startswith("'") else cell for cell in cells]
             start = before + reader.line_num + 1
     except csv.Error as error:
         raise Unreadable(_csv_fault(str(error)), row=start) from error
@@ -186,7 +187,7 @@ def _table(records: Iterable[Record], expects: Sequence[str], notes: list[str]) 
     header_line, header = next(((n, cells) for n, cells in source if not _skipped(cells)), (0, ()))
     if not header_line:
         raise Unreadable("the file has no header row")
-    names = header_names(header, expects, header_line)
+    names = header_names(header, expects, header_line=header_line)
     lines, rows, faults = _body(source, width=len(names))
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     cells: dict[str, list[str]] = {}
@@ -203,7 +204,7 @@ def _skipped(cells: Sequence[str]) -> bool:
     return not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#")
 
 
-def header_names(header: Sequence[str], expects: Sequence[str], header_line: int = 1) -> list[str]:
+def header_names(header: Sequence[str], expects: Sequence[str], *, header_line: int = 1) -> list[str]:
     """Names of the columns; one that differs from a declared name in capitals alone is that name.
 
     Raises Unreadable when a name stands there twice.

@@ -83,7 +83,7 @@ def _csv_log(engine: Backend, path: Path, name: str, zone: str, head: bytes) -> 
     expects = form_for(name, ()).names
     layout = csv_layout(text, expects)
     records = csv_records(text, layout)
-    header = header_names(next(records)[1], expects, layout.header_line)
+    header = header_names(next(records)[1], expects, header_line=layout.header_line)
     if len(head) < HEAD and not any(any(cells) for _, cells in records):
         return None
     columns = ", ".join(f"{_quoted(c or f'column {i}')}: 'VARCHAR'" for i, c in enumerate(header, start=1))
@@ -213,6 +213,7 @@ def _after(text: str, label: str) -> Sequence[str]:
 
 
 def engine_errors() -> tuple[type[Exception], ...]:
+    """What DuckDB and Ibis raise when they cannot read a file."""
     import duckdb
     from ibis.common.exceptions import IbisError
 

@@ -88,7 +88,8 @@ def _apps(arguments: argparse.Namespace) -> int:
 def _lab(arguments: argparse.Namespace) -> int:
     from martech_lib.workbook.serve import lab
 
-    return DONE if lab(_data(arguments), say=_say) == 0 else OURS_BROKE
+    lab(_data(arguments), say=_say)
+    return DONE
 
 
 def _check(arguments: argparse.Namespace) -> int:

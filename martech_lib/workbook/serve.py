@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,8 +60,8 @@ def apps_from(folder: Path, data: str, *, port: int, token: str, say: Callable[[
     server.start()
 
 
-def lab(data: str, *, say: Callable[[str], None] = lambda _: None, options: Sequence[str] = ()) -> int:
-    """Open the notebooks in JupyterLab; returns its exit code when it is stopped.
+def lab(data: str, *, say: Callable[[str], None] = lambda _: None, options: Sequence[str] = ()) -> None:
+    """Open the notebooks in JupyterLab on this machine until interrupted.
 
     Args:
         data: A folder of tables or a database URL; it must be there.
@@ -72,24 +71,22 @@ def lab(data: str, *, say: Callable[[str], None] = lambda _: None, options: Sequ
     Raises:
         UserError: the data is not there.
     """
+    from jupyterlab.labapp import LabApp
+
     from martech_lib.workbook.kernel import ENCRYPTION
 
     _open(data)
     folder = writable_notebooks(Path.cwd())
     say(f"The notebooks are in {folder}")
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        f"--ServerApp.root_dir={folder}",
-        "--ServerApp.kernel_spec_manager_class=martech_lib.workbook.kernel.RunningPython",
-        f"--KernelManager.transport_encryption={ENCRYPTION}",
-        f"--ServerApp.tornado_settings={{'websocket_max_message_size': {UPLOAD_BYTES}}}",
-        *options,
-    ]
-    if sys.platform != "win32" and os.geteuid() == 0:
-        command.append("--allow-root")
-    return subprocess.call(command, env={**os.environ, **_environment(data, mode="lab")})
+    os.environ.update(_environment(data, mode="lab"))
+    settings = {
+        "ServerApp.root_dir": folder,
+        "ServerApp.kernel_spec_manager_class": "martech_lib.workbook.kernel.RunningPython",
+        "ServerApp.tornado_settings": {"websocket_max_message_size": UPLOAD_BYTES},
+        "KernelManager.transport_encryption": ENCRYPTION,
+    }
+    root = ["--allow-root"] if sys.platform != "win32" and os.geteuid() == 0 else []
+    LabApp.launch_instance([*(f"--{name}={value}" for name, value in settings.items()), *root, *options])
 
 
 def writable_notebooks(here: Path) -> Path:

@@ -40,6 +40,7 @@ class Screen:
         self.mode = mode
         self._texts: list[Callable[[], None]] = []
         self._figures: list[tuple[Figure, Callable[[], None]]] = []
+        self._stale: set[Figure] = set()
 
     def html(self, render: Callable[[], str]) -> Any:
         """A view of markup made by `workbook.html`, where all data is escaped."""
@@ -61,11 +62,12 @@ class Screen:
         return self._live_figure(draw, otherwise)
 
     def refresh(self) -> None:
-        """Redraw every live view from the state as it is now, the charts that are on screen before the others."""
-        # Altair checked every property when the chart was first drawn; checking again costs a slider its pace.
-        with debug_mode(False):
-            for _, redraw in sorted(self._figures, key=lambda entry: not entry[0].in_view):
+        """Bring every live view in step; a chart that is off screen follows when it comes into view."""
+        for view, redraw in self._figures:
+            if view.in_view:
                 redraw()
+            else:
+                self._stale.add(view)
         for redraw in self._texts:
             redraw()
 
@@ -75,13 +77,21 @@ class Screen:
         box.add_class("wb-figure")
 
         def redraw() -> None:
-            chart = draw()
-            spec = {} if chart is None else chart.to_dict(validate=False)
+            self._stale.discard(view)
+            # The tests check every property of every chart; checking again costs a slider its pace.
+            with debug_mode(False):
+                chart = draw()
+                spec = {} if chart is None else chart.to_dict(validate=False)
             view.text = str(spec.get("description", ""))
             view.spec = spec
             words.value = note(view.text if spec else otherwise)
 
+        def seen(_: object) -> None:
+            if view.in_view and view in self._stale:
+                redraw()
+
         redraw()
+        view.observe(seen, "in_view")
         self._figures.append((view, redraw))
         return box
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -95,23 +96,19 @@ def serving(*, data: str | Path = "", command: list[str] | None = None, token: s
         *(["--data", str(data)] if data else []),
         *(["--token", token] if token else []),
     ]
-    process = subprocess.Popen(
-        [part.replace("{port}", str(port)) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
     address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_it_answers(process, address)
-        yield address
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen([p.replace("{port}", str(port)) for p in command], stdout=said, stderr=said)
         try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            _wait_until_it_answers(process, address, said)
+            yield address
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def free_port() -> int:
@@ -121,11 +118,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_it_answers(process: subprocess.Popen[str], address: str) -> None:
+def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str, said: IO[str]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            pytest.fail(f"the server stopped: {process.stdout.read() if process.stdout else ''}")
+            said.seek(0)
+            pytest.fail(f"the server stopped: {said.read()}")
         try:
             urllib.request.urlopen(address, timeout=2).close()
             return
