@@ -24,7 +24,7 @@ from typing import Any
 from timing import REPEATS, Row, martech, publish
 
 MOVES = 40
-REHEAT_SECONDS = 8  # until Voilà has the next kernel ready
+REHEAT_SECONDS = 6  # until Voilà has the next kernel ready
 FLOOR = "bare Voilà page, one slider, one chart"
 
 BARE = """
@@ -42,8 +42,8 @@ slider.observe(moved, "value")
 widgets.VBox([slider, view])
 """
 
-# Notes when a key goes down and when each chart was last changed after it. Only marks count: what is put into a chart, or
-# changed inside it, while it holds an SVG.
+# Notes when a key goes down and when each chart was last changed after it. Only marks count: what is put into a chart,
+# or changed inside it, while it holds an SVG.
 WATCH = """() => {
   window.pressed = 0; window.redrawn = new Map();
   addEventListener("keydown", () => { pressed = performance.now(); redrawn.clear(); }, true);
@@ -181,7 +181,7 @@ def moved(page: Any) -> list[tuple[float, float]]:
     for move in range(MOVES // REPEATS + 1):
         page.keyboard.press("Home" if move % 2 else "End")
         page.wait_for_function("() => redrawn.size > 0", polling=5, timeout=10_000)
-        page.wait_for_timeout(1_000)
+        page.wait_for_timeout(500)
         taken.append(tuple(page.evaluate(TAKEN)))
     return taken[1:]
 

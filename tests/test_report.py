@@ -16,10 +16,11 @@ import pytest
 from small_notebooks import write_notebook
 from workspaces import PROFILE, tool, write_table
 
+from martech_lib.core import places
 from martech_lib.core.errors import TableError, UserError
 from martech_lib.workbook import pdf, publish, report
 from martech_lib.workbook.pages import body_of, sentences, title_of
-from martech_lib.workbook.report import ReportFailed, report_from
+from martech_lib.workbook.report import ReportFailed
 from martech_lib.workbook.source import absolute, brief
 
 NASTY = "<script>document.title='hit'</script>"
@@ -69,8 +70,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pa
 
 def make(folders: tuple[Path, Path, Path], **changes: Any) -> Path:
     notebooks, data, out = folders
-    options: dict[str, Any] = {"month": "", "out": out, "only": (), "pdf": False, "jobs": 2}
-    return report_from(notebooks, str(data), **{**options, **changes})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places, "notebooks_dir", lambda: notebooks)
+        return report.report(str(data), **{"out": out, **changes})
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,10 @@ user's folder. A report computed by that one would fail, or worse, use another v
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
 import zmq
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -33,3 +37,9 @@ class RunningPythonKernel(AsyncKernelManager):
     @default("transport_encryption")
     def _encrypted(self) -> str:
         return ENCRYPTION
+
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+        """Start it; what the process itself says (not its cells) goes into `kernel.log` of the run's folder."""
+        folder = os.environ.get("MARTECH_RUN_DIR")
+        with open(Path(folder, "kernel.log") if folder else os.devnull, "ab") as log:
+            await super().start_kernel(**{"stdout": log, "stderr": log, **options})

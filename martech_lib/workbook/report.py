@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -115,18 +116,13 @@ def report(
         UserError: the input is wrong; nothing was started.
         ReportFailed: a notebook stopped; the last good report still stands.
     """
-    return report_from(places.notebooks_dir(), data, month=month, out=Path(out), only=only, pdf=pdf, jobs=jobs)
-
-
-def report_from(folder: Path, data: str, *, month: str, out: Path, only: Sequence[str], pdf: bool, jobs: int) -> Path:
-    """`report`, of the notebooks in this folder."""
-    notebooks = choose(folder, only)
+    notebooks = choose(places.notebooks_dir(), only)
     if month and not MONTH.fullmatch(month):
         raise UserError(f'"{month}" is not a month; write YYYY-MM, for example 2026-10.')
     browser = _find_browser() if pdf else None
     workspace = _checked_workspace(data)
     chosen = month or _month_of(workspace)
-    return _make(Order(absolute(data), chosen, out.absolute(), notebooks, browser, max(1, jobs)), workspace)
+    return _make(Order(absolute(data), chosen, Path(out).absolute(), notebooks, browser, max(1, jobs)), workspace)
 
 
 def choose(folder: Path, only: Sequence[str]) -> tuple[Path, ...]:
@@ -261,7 +257,8 @@ def _run_all(jobs: Sequence[Job], order: Order) -> list[Ended]:
                 ended[running[future]] = _result(future, running[future])
                 _tell(ended[running[future]])
         except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()  # its kernel notices and ends too
             raise
     return [ended[job.name] for job in jobs]
 
@@ -285,6 +282,7 @@ def _prepare_worker(environment: dict[str, str], lock: Any) -> None:
     """In a worker: the environment its kernels inherit, and the lock by which progress bars share the terminal."""
     from tqdm import tqdm
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
     os.environ.update(environment)
     os.environ.pop("VOILA_BASE_URL", None)
     tqdm.set_lock(lock)

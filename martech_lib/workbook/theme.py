@@ -20,6 +20,7 @@ def enable() -> None:
 def _theme() -> alt.theme.ThemeConfig:
     config: dict[str, Any] = {
         "background": "white",
+        "aria": False,  # a figure is one image with its text; marks would read out raw column names
         "font": FONT,
         "view": {"stroke": None},
         "axis": {

@@ -1,0 +1,88 @@
+"""JupyterLab: Run All without an error, every chart with marks, a slider that moves one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+WAIT = 90_000
+SERVER = """
+import sys
+from martech_lib.workbook import serve
+options = ["--no-browser", f"--ServerApp.port={sys.argv[1]}", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.port_retries=0"]
+sys.exit(serve.lab(sys.argv[2], options=options))
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(serve: Callable[..., Any]) -> Any:
+    from martech_lib.core.places import sample_dir
+
+    with serve(command=[sys.executable, "-c", SERVER, "{port}", str(sample_dir() / "saas")]) as address:
+        yield address
+
+
+def run_all(shown: Any, address: str, notebook: str) -> None:
+    shown.goto(f"{address}/lab/tree/{notebook}.ipynb?reset")
+    shown.wait_for_selector(".jp-Notebook", timeout=WAIT)
+    shown.wait_for_selector("text=| Idle", timeout=WAIT)
+    shown.get_by_role("menuitem", name="Run", exact=True).click()
+    shown.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    shown.wait_for_function(
+        """() => { const text = document.querySelector('.jp-Notebook').innerText;
+          return /\\[\\d+\\]/.test(text) && !text.includes('[*]') && document.body.innerText.includes('| Idle') }""",
+        timeout=WAIT,
+    )
+
+
+def scrolled(shown: Any) -> int:
+    """Scroll through the notebook as a reader would; the number of charts that were drawn with marks."""
+    seen = shown.evaluate(
+        """async () => {
+          const box = document.querySelector('.jp-WindowedPanel-outer'), seen = new Set();
+          for (let y = 0; y <= box.scrollHeight; y += 350) {
+            box.scrollTop = y;
+            await new Promise(done => setTimeout(done, 250));
+            for (const live of document.querySelectorAll('.wb-live'))
+              if (live.querySelector('svg .mark-rect path, svg .mark-symbol path')) seen.add(live.getAttribute('aria-label'));
+          }
+          return seen.size;
+        }"""
+    )
+    return int(seen)
+
+
+def test_run_all_shows_every_chart_and_a_slider_moves_one(visit: Callable[..., SimpleNamespace], lab: str) -> None:
+    page = visit(width=1280, height=1600)
+    shown = page.page
+    run_all(shown, lab, "1-stack-audit")
+    assert shown.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], .jp-OutputArea-output.jp-mod-error").count() == 0
+    assert scrolled(shown) == 5
+    handle = shown.locator(".noUi-handle").first
+    shown.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 900 }")
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    shown.keyboard.press("Home")
+    shown.wait_for_function(
+        "() => [...document.querySelectorAll('.wb-live')].some(e => e.getAttribute('aria-label').includes('19 tools'))", timeout=15_000
+    )
+    assert page.outside == []
+
+
+def test_the_home_notebook_runs(visit: Callable[..., SimpleNamespace], lab: str) -> None:
+    page = visit(width=1280, height=1200)
+    run_all(page.page, lab, "0-home")
+    page.page.wait_for_selector(".wb-table", timeout=WAIT)
+    assert page.page.locator(".jp-mod-error").count() == 0
+    assert page.outside == []
+
+
+def test_the_notebooks_are_left_as_they_were() -> None:
+    from martech_lib.core.places import notebooks_dir
+
+    assert not [p for p in Path(notebooks_dir()).glob("*.ipynb") if '"execution_count": 1' in p.read_text(encoding="utf-8")]
