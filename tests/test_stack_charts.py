@@ -9,15 +9,21 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import pytest
+from workspaces import audit_of, tool
 
 from martech_lib import Workspace, stack
 from martech_lib.core.places import sample_dir
 from martech_lib.stack import StackAudit, charts
 from martech_lib.workbook import theme
 from martech_lib.workbook.views import figure_html
-from workspaces import audit_of, tool
 
-ALL = (charts.cost_by_layer, charts.findings_by_money, charts.before_and_after, charts.saving_by_quarter, charts.roadmap_gantt)
+ALL = (
+    charts.cost_by_layer,
+    charts.findings_by_money,
+    charts.before_and_after,
+    charts.saving_by_quarter,
+    charts.roadmap_gantt,
+)
 
 
 @pytest.fixture(scope="module")

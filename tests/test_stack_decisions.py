@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workspaces import audit_of, tool
 
 from martech_lib import stack
 from martech_lib.stack import Evidence, StackAudit
@@ -19,7 +20,6 @@ from martech_lib.stack.inventory import Inventory, Tool
 from martech_lib.stack.renewals import renewal_of
 from martech_lib.stack.taxonomy import LAYERS, categories
 from martech_lib.stack.thresholds import shipped_rules
-from workspaces import audit_of, tool
 
 AS_OF = date(2026, 10, 31)
 COLUMNS = frozenset(field.name for field in fields(Tool))
@@ -72,7 +72,9 @@ def test_money_is_counted_once(tools: list[Tool], first_month: int) -> None:
     assert all(d.decision in DECISIONS and d.suggested in DECISIONS for d in decisions)
     gone = [d for d in decisions if d.decision in ("Drop", "Consolidate")]
     assert saved.tools_after == len(tools) - len(gone)
-    assert saved.annual_cost_after == pytest.approx(sum(t.annual_cost for t in tools) - sum(d.saving for d in decisions))
+    assert saved.annual_cost_after == pytest.approx(
+        sum(t.annual_cost for t in tools) - sum(d.saving for d in decisions)
+    )
     assert all(d.saving == d.annual_cost for d in gone)
     assert all(d.saving == 0 for d in decisions if d.decision in ("Keep", "Fix", "Re-evaluate"))
     assert saved.at_stake == sum(d.annual_cost for d in decisions if d.decision == "Re-evaluate")
@@ -144,7 +146,7 @@ def test_each_category_keeps_exactly_one_of_its_unexcused_tools(tools: list[Tool
         group = [t for t in tools if t.category == category and not t.overlap_ok_reason]
         kept = [t for t in group if t.tool not in spare]
         assert len(kept) == min(1, len(group))
-        best = max((t.adoption if t.adoption is not None else -1, ) for t in group) if group else None
+        best = max((t.adoption if t.adoption is not None else -1,) for t in group) if group else None
         if kept and not any(t.preferred for t in group):
             assert (kept[0].adoption if kept[0].adoption is not None else -1,) == best
     assert not {t.tool for t in tools if t.overlap_ok_reason} & spare

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from workspaces import CLEAN, audit_of, rules_on, tool, write_workspace
 
 from martech_lib import Workspace, stack
 from martech_lib.core.errors import UserError
 from martech_lib.core.results import Finding
 from martech_lib.stack import StackAudit
-from workspaces import CLEAN, audit_of, rules_on, tool, write_workspace
 
 VENDOR = {
     "vendor": "Acme",
@@ -36,7 +36,11 @@ def found(audit: StackAudit, rule: str) -> list[Finding]:
 
 
 def gap(audit: StackAudit, rule: str) -> str:
-    return next(r.reason for r in audit.reading_records if r.metric == "stack.findings" and r.segment == rule and r.status == "not measured")
+    return next(
+        r.reason
+        for r in audit.reading_records
+        if r.metric == "stack.findings" and r.segment == rule and r.status == "not measured"
+    )
 
 
 def test_a_clean_tool_has_no_finding(tmp_path: Path) -> None:
@@ -66,7 +70,9 @@ def test_a_clean_tool_has_no_finding(tmp_path: Path) -> None:
         ({"replacement_option": "PostHog (open-source)"}, "SA12", "replacement option PostHog (open-source) against $10k", "Re-evaluate"),
     ],
 )  # fmt: skip
-def test_a_rule_fires_with_its_evidence(tmp_path: Path, changes: dict[str, str], rule: str, words: str, decision: str) -> None:
+def test_a_rule_fires_with_its_evidence(
+    tmp_path: Path, changes: dict[str, str], rule: str, words: str, decision: str
+) -> None:
     finding = found(audit_of(tmp_path, [tool(**changes)]), rule)[0]
     assert words in finding.evidence
     assert finding.decision == decision
@@ -89,12 +95,16 @@ def test_a_rule_fires_with_its_evidence(tmp_path: Path, changes: dict[str, str],
     ],
 )
 def test_a_rule_keeps_still_at_its_edge(tmp_path: Path, changes: dict[str, str], rule: str) -> None:
-    assert not found(audit_of(tmp_path, [tool(**changes), tool("Snowflake", layer="Storage", category="warehouse")]), rule)
+    assert not found(
+        audit_of(tmp_path, [tool(**changes), tool("Snowflake", layer="Storage", category="warehouse")]), rule
+    )
 
 
 @pytest.mark.parametrize(("status", "fires"), [("", True), ("trial", True), ("active", True), ("retired", False)])
 def test_only_a_retired_tool_is_skipped(tmp_path: Path, status: str, fires: bool) -> None:
-    audit = audit_of(tmp_path, [tool(owner="", status=status), tool("Snowflake", layer="Storage", category="warehouse")])
+    audit = audit_of(
+        tmp_path, [tool(owner="", status=status), tool("Snowflake", layer="Storage", category="warehouse")]
+    )
     assert bool(found(audit, "SA03")) is fires
 
 
@@ -133,11 +143,17 @@ class TestDuplicates:
 
     def test_an_accepted_overlap_is_neither_duplicate_nor_keeper(self, tmp_path: Path) -> None:
         excused = tool("Amplitude", overlap_ok_reason="mobile only", seats_active_90d="10")
-        assert self.kept(tmp_path, excused, tool("Heap", seats_active_90d="6"), tool("Mixpanel")) == {"Amplitude", "Mixpanel"}
+        assert self.kept(tmp_path, excused, tool("Heap", seats_active_90d="6"), tool("Mixpanel")) == {
+            "Amplitude",
+            "Mixpanel",
+        }
 
     def test_the_finding_says_which_to_keep_and_why(self, tmp_path: Path) -> None:
         audit = audit_of(tmp_path, [tool("Heap", seats_active_90d="6"), tool("Mixpanel")])
-        assert found(audit, "SA02")[0].evidence == "analytics is also done by Mixpanel, the one to keep: 90 % adoption against 60 %"
+        assert (
+            found(audit, "SA02")[0].evidence
+            == "analytics is also done by Mixpanel, the one to keep: 90 % adoption against 60 %"
+        )
 
 
 class TestOutside:
@@ -158,7 +174,10 @@ class TestOutside:
         assert finding.amount is None
 
     def test_not_measured_without_any_source(self, tmp_path: Path) -> None:
-        assert gap(audit_of(tmp_path, [tool()]), "SA09") == "needs attributes.csv or vendors.csv or consent_scan.csv or roadmap.csv"
+        assert (
+            gap(audit_of(tmp_path, [tool()]), "SA09")
+            == "needs attributes.csv or vendors.csv or consent_scan.csv or roadmap.csv"
+        )
 
 
 class TestCompany:
@@ -168,7 +187,9 @@ class TestCompany:
         assert [f.severity for f in findings] == ([severity] if severity else [])
         assert all(f.subject == "stack" for f in findings)
 
-    @pytest.mark.parametrize(("budget", "words"), [("100000", ""), ("40000", ""), ("39000", "above the band"), ("101000", "below the band")])
+    @pytest.mark.parametrize(
+        ("budget", "words"), [("100000", ""), ("40000", ""), ("39000", "above the band"), ("101000", "below the band")]
+    )
     def test_share_of_budget(self, tmp_path: Path, budget: str, words: str) -> None:
         findings = found(audit_of(tmp_path, [tool()], {"marketing_budget_excl_labor": budget}), "BU02")
         assert bool(findings) is bool(words)
@@ -196,8 +217,23 @@ class TestBuildOrder:
         return {s.step: s.status for s in audit_of(folder, tools, profile).steps}
 
     def test_the_first_missing_step_is_next(self, tmp_path: Path) -> None:
-        steps = self.statuses(tmp_path, [tool("Snowflake", layer="Storage", category="warehouse")], wau="100", paid_spend_month="0", channels="email")
-        assert steps == {1: "Done", 2: "Next", 3: "Not yet", 4: "Not yet", 5: "Not yet", 6: "Not yet", 7: "Not yet", 8: "Not yet"}
+        steps = self.statuses(
+            tmp_path,
+            [tool("Snowflake", layer="Storage", category="warehouse")],
+            wau="100",
+            paid_spend_month="0",
+            channels="email",
+        )
+        assert steps == {
+            1: "Done",
+            2: "Next",
+            3: "Not yet",
+            4: "Not yet",
+            5: "Not yet",
+            6: "Not yet",
+            7: "Not yet",
+            8: "Not yet",
+        }
 
     def test_a_step_left_out_is_a_gap(self, tmp_path: Path) -> None:
         audit = audit_of(tmp_path, [tool("Braze", layer="Activation", category="lifecycle messaging")])
@@ -226,7 +262,9 @@ class TestBuildOrder:
         assert [f.decision for f in [*found(audit, "BO02"), *found(audit, "BO03")]] == ["Fix", "Fix"]
 
     def test_b2c_usually_skips_the_crm(self, tmp_path: Path) -> None:
-        audit = audit_of(tmp_path, [tool("Braze", layer="Activation", category="lifecycle messaging")], {"business_model": "B2C"})
+        audit = audit_of(
+            tmp_path, [tool("Braze", layer="Activation", category="lifecycle messaging")], {"business_model": "B2C"}
+        )
         assert audit.steps[2].status == "Not yet"
         assert "CDP is its system of record" in audit.steps[2].reason
 
@@ -249,7 +287,10 @@ class TestPrivacy:
     def test_what_fires_before_consent_is_about_the_consent_tool(self, tmp_path: Path) -> None:
         audit = audit_of(tmp_path, [self.cmp], consent_scan=[SCAN])
         assert rules_on(audit, "OneTrust") == {"CO02", "CO03"}
-        assert "1 non-essential item set before consent or after a refusal: _ga, on / (EU, before choice)" in found(audit, "CO03")[0].evidence
+        assert (
+            "1 non-essential item set before consent or after a refusal: _ga, on / (EU, before choice)"
+            in found(audit, "CO03")[0].evidence
+        )
         assert audit.decision_records[0].decision == "Fix"
 
     @pytest.mark.parametrize(
@@ -287,7 +328,9 @@ class TestPrivacy:
         assert words in found(audit, "CO05")[0].evidence
         assert audit.decision_records[0].suggested == "Replace"
 
-    @pytest.mark.parametrize("changes", [{}, {"dpa_expiry": "2026-10-31"}, {"dpa_status": "none", "processes_personal_data": "no"}])
+    @pytest.mark.parametrize(
+        "changes", [{}, {"dpa_expiry": "2026-10-31"}, {"dpa_status": "none", "processes_personal_data": "no"}]
+    )
     def test_an_agreement_in_force(self, tmp_path: Path, changes: dict[str, str]) -> None:
         assert not found(audit_of(tmp_path, [tool()], vendors=[{**VENDOR, **changes}]), "CO05")
 

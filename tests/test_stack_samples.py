@@ -94,7 +94,7 @@ def test_the_rules_fire_whatever_the_tools_are_called_and_cost(tmp_path: Path) -
                 row[column] = ";".join(f"X-{name.strip()[::-1]}" for name in row[column].split(";"))
         if table == "inventory" and float(row["annual_cost"]):
             row["annual_cost"] = str(dice.randint(1, 90_000))
-        row["vendor"] = ""if table == "consent_scan" else f"V-{row.get('vendor', '')}" if "vendor" in row else ""
+        row["vendor"] = "" if table == "consent_scan" else f"V-{row.get('vendor', '')}" if "vendor" in row else ""
         if table == "roadmap":
             del row["vendor"]
         return row
@@ -143,7 +143,11 @@ def test_starter_gives_the_figures_of_the_page(starter: StackAudit) -> None:
 
 
 def test_starter_says_what_its_inventory_cannot_tell(starter: StackAudit) -> None:
-    gaps = {r.segment: r.reason for r in starter.reading_records if r.metric == "stack.findings" and r.status == "not measured"}
+    gaps = {
+        r.segment: r.reason
+        for r in starter.reading_records
+        if r.metric == "stack.findings" and r.status == "not measured"
+    }
     assert gaps["SA03"] == "needs the column owner in inventory.csv"
     assert gaps["CO05"] == "needs vendors.csv"
     roi = next(r for r in starter.reading_records if r.metric == "stack.roi")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from workspaces import tool, write_workspace
 
 from martech_lib import Workspace
 from martech_lib.core.errors import UserError
@@ -12,7 +13,6 @@ from martech_lib.core.places import sample_dir
 from martech_lib.core.spreadsheet import escape_cell, unescape_cell
 from martech_lib.workbook.apps.stack_controls import apply_link, decision_rows
 from martech_lib.workbook.apps.stack_state import StackState
-from workspaces import tool, write_workspace
 
 
 @pytest.fixture
@@ -107,11 +107,15 @@ def test_a_workspace_that_cannot_be_read_is_told_and_nothing_breaks(tmp_path: Pa
 
 
 def test_a_deep_link_sets_what_it_names_and_tells_what_it_cannot(state: StackState) -> None:
-    faults = apply_link(state, {"low_adoption": 0.2, "marketing_fte": 20.0, "notice_window_days": 9999.0, "tools_per_fte_watch": 0.0})
+    faults = apply_link(
+        state, {"low_adoption": 0.2, "marketing_fte": 20.0, "notice_window_days": 9999.0, "tools_per_fte_watch": 0.0}
+    )
     assert state.threshold("SA01") == (0.2,)
     assert state.figure("marketing_fte") == 20
     assert state.threshold("SA11") == (90,)
-    assert faults == ["notice_window_days came as 9999; allowed is 0 to 365 (renewal notice: look this many days ahead)."]
+    assert faults == [
+        "notice_window_days came as 9999; allowed is 0 to 365 (renewal notice: look this many days ahead)."
+    ]
 
 
 def test_thresholds_that_contradict_each_other_are_told(state: StackState) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from workspaces import audit_of, tool
 
 from martech_lib import Workspace, stack
 from martech_lib.core.places import sample_dir
 from martech_lib.core.spoken import count, in_unit, listed, money, percent
 from martech_lib.stack import StackAudit, words
-from workspaces import audit_of, tool
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,10 @@ def test_saving(saas: StackAudit) -> None:
 
 
 def test_what_changed(saas: StackAudit) -> None:
-    assert words.changed(saas) == "Since the last audit the stack costs $7.8k a year more; new: Coefficient; gone: Typeform."
+    assert (
+        words.changed(saas)
+        == "Since the last audit the stack costs $7.8k a year more; new: Coefficient; gone: Typeform."
+    )
 
 
 def test_a_stack_with_nothing_to_cut(tmp_path: Path) -> None:
@@ -100,8 +103,12 @@ def test_a_stack_with_nothing_to_cut(tmp_path: Path) -> None:
 def test_an_empty_workspace_says_what_to_supply(tmp_path: Path) -> None:
     audit = stack.audit(Workspace.open(tmp_path))
     assert words.headline(audit).startswith("There is no inventory yet. Supply inventory.csv")
-    assert [words.spending(audit), words.findings(audit), words.decisions(audit), words.saving(audit), words.road(audit)] == [""] * 5
+    assert [
+        words.spending(audit),
+        words.findings(audit),
+        words.decisions(audit),
+        words.saving(audit),
+        words.road(audit),
+    ] == [""] * 5
     assert audit.summary["stack.tools"] is None
     assert {r.status for r in audit.reading_records} == {"not measured"}
-
-

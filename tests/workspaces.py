@@ -76,7 +76,9 @@ def write_workspace(
     return folder
 
 
-def audit_of(folder: Path, tools: Sequence[Mapping[str, str]], profile: Mapping[str, str] | None = None, **tables: Any) -> StackAudit:
+def audit_of(
+    folder: Path, tools: Sequence[Mapping[str, str]], profile: Mapping[str, str] | None = None, **tables: Any
+) -> StackAudit:
     """The audit of such a workspace."""
     return stack.audit(Workspace.open(write_workspace(folder, tools, profile, **tables)))
 

@@ -170,4 +170,3 @@ def _first_line(error: Exception, source: Any = "") -> str:
         for secret in [m[2] for m in PASSWORD.finditer(source)] + [m[2] for m in SECRET.finditer(source)]:
             line = line.replace(secret, "***")
     return masked(line)
-

@@ -190,4 +190,3 @@ def row_mark(position: int) -> str:
 def rows_named(message: str, line_of: Callable[[int], int]) -> str:
     """The message with every row mark replaced by the line of the file."""
     return re.sub(f"{MARK}([0-9]+){MARK}", lambda found: f"row {line_of(int(found[1]))}", message)
-

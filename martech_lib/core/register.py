@@ -42,9 +42,7 @@ class Register(NamedTuple):
     marks: tuple[Mark, ...] = ()
 
 
-def parse_register(
-    name: str, data: bytes, filename: str
-) -> tuple[pd.DataFrame, tuple[Problem, ...], tuple[str, ...]]:
+def parse_register(name: str, data: bytes, filename: str) -> tuple[pd.DataFrame, tuple[Problem, ...], tuple[str, ...]]:
     """Read and check the bytes of a register, as from an upload.
 
     Returns:

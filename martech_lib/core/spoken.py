@@ -37,9 +37,9 @@ def number(value: float | None, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
-def count(n: int, singular: str, plural: str | None = None) -> str:
-    """"1 tool", "24 tools"."""
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+def count(n: int, singular: str) -> str:
+    """ "1 tool", "24 tools"."""
+    return f"{n:,} {singular if n == 1 else singular + 's'}"
 
 
 def day(when: date | None) -> str:
@@ -48,7 +48,7 @@ def day(when: date | None) -> str:
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:
-    """"a, b and c"; beyond `most` names the rest is counted."""
+    """ "a, b and c"; beyond `most` names the rest is counted."""
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     if len(names) < 2:

@@ -1,9 +1,9 @@
 """The workspace: a folder or a database of input tables, checked once at the edge.
 
-    >>> ws = Workspace.open("data/sample/saas")
-    >>> ws.register("inventory")       # pandas, typed
-    >>> ws.log("touches")              # Ibis, never pulled whole into memory
-    >>> ws.check()                     # every problem of every table
+>>> ws = Workspace.open("data/sample/saas")
+>>> ws.register("inventory")       # pandas, typed
+>>> ws.log("touches")              # Ibis, never pulled whole into memory
+>>> ws.check()                     # every problem of every table
 """
 
 from __future__ import annotations

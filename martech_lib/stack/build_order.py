@@ -90,7 +90,9 @@ def build_order_findings(evidence: Evidence) -> Iterator[Finding]:
     steps = build_order(evidence)
     for step in steps:
         if step.status == "Gap":
-            yield _stack_finding(evidence, "BO01", f"step {step.step}, {step.name.lower()}, is missing while a later step is bought")
+            yield _stack_finding(
+                evidence, "BO01", f"step {step.step}, {step.name.lower()}, is missing while a later step is bought"
+            )
     for rule_id, step in (("BO02", steps[6]), ("BO03", steps[7])):
         yield from _threshold_finding(evidence, rule_id, step)
     if not server_side_gap(evidence) and "paid" in _channels(evidence) and not fulfilling(STEPS[5], evidence):

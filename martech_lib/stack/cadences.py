@@ -31,15 +31,39 @@ class Cadence(NamedTuple):
 
 def cadences(evidence: Evidence) -> tuple[Cadence, ...]:
     """The inventory, DPA, attribute-map, consent-scan, lift-test, media-mix and AI reviews as they stand on the audit date."""
-    inventory = [tool.last_reviewed for tool in evidence.tools] if "last_reviewed" in evidence.inventory.columns else None
+    inventory = (
+        [tool.last_reviewed for tool in evidence.tools] if "last_reviewed" in evidence.inventory.columns else None
+    )
     return (
         _cadence(evidence, "Stack inventory", 92, inventory, "the column last_reviewed in inventory.csv"),
-        _cadence(evidence, "DPA register", 92, _column(evidence, "vendors", "last_reviewed"), "last_reviewed in vendors.csv"),
-        _cadence(evidence, "Attribute map", 183, _column(evidence, "attributes", "last_audited"), "last_audited in attributes.csv"),
-        _cadence(evidence, "Consent scan", 92, _newest(_column(evidence, "consent_scan", "scan_date")), "consent_scan.csv"),
+        _cadence(
+            evidence, "DPA register", 92, _column(evidence, "vendors", "last_reviewed"), "last_reviewed in vendors.csv"
+        ),
+        _cadence(
+            evidence,
+            "Attribute map",
+            183,
+            _column(evidence, "attributes", "last_audited"),
+            "last_audited in attributes.csv",
+        ),
+        _cadence(
+            evidence, "Consent scan", 92, _newest(_column(evidence, "consent_scan", "scan_date")), "consent_scan.csv"
+        ),
         _cadence(evidence, "Lift test per paid channel", 92, _last_tests(evidence), "lift_tests.csv"),
-        _cadence(evidence, "Media-mix model", _media_mix_every(evidence), _last_model(evidence), "a media mix row in lenses.csv"),
-        _cadence(evidence, "AI use review", 92, _column(evidence, "ai_checklist", "last_checked"), "last_checked in ai_checklist.csv"),
+        _cadence(
+            evidence,
+            "Media-mix model",
+            _media_mix_every(evidence),
+            _last_model(evidence),
+            "a media mix row in lenses.csv",
+        ),
+        _cadence(
+            evidence,
+            "AI use review",
+            92,
+            _column(evidence, "ai_checklist", "last_checked"),
+            "last_checked in ai_checklist.csv",
+        ),
     )
 
 

@@ -45,7 +45,7 @@ def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
     frame = layer_costs(audit)
     if len(frame) > 400:
         frame = frame.groupby(["layer", "decision"], as_index=False)["annual_cost"].sum().assign(tool="all tools")
-    totals = frame.groupby("layer", as_index=False)["annual_cost"].sum()
+    totals = pd.DataFrame(frame.groupby("layer")["annual_cost"].sum()).reset_index()
     totals["label"] = [money(v, audit.currency) for v in totals["annual_cost"]]
     frame["cost"] = [money(v, audit.currency) for v in frame["annual_cost"]]
     frame["rank"] = range(len(frame))
@@ -58,10 +58,18 @@ def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
             y=y,
             color=_decision_colour(frame["decision"]),
             order=alt.Order("rank:Q"),
-            tooltip=[alt.Tooltip("tool:N", title="Tool"), alt.Tooltip("cost:N", title="Annual cost"), alt.Tooltip("decision:N", title="Decision")],
+            tooltip=[
+                alt.Tooltip("tool:N", title="Tool"),
+                alt.Tooltip("cost:N", title="Annual cost"),
+                alt.Tooltip("decision:N", title="Decision"),
+            ],
         )
     )
-    labels = alt.Chart(_values(totals)).mark_text(align="left", dx=6, fontWeight="bold").encode(x=alt.X("annual_cost:Q"), y=y, text=alt.Text("label:N"))
+    labels = (
+        alt.Chart(_values(totals))
+        .mark_text(align="left", dx=6, fontWeight="bold")
+        .encode(x=alt.X("annual_cost:Q"), y=y, text=alt.Text("label:N"))
+    )
     largest = totals.loc[totals["annual_cost"].idxmax()]
     text = f"Annual cost by layer and tool. {largest['layer']} is the largest at {largest['label']}; colours show each tool's decision."
     return _finished([bars, labels], frame, text, rows=len(totals))
@@ -93,14 +101,20 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
         alt.Chart()
         .mark_bar()
         .encode(
-            x=alt.X("amount:Q", title="Cost of what is in question", axis=_money_axis(audit), scale=_room(frame["amount"])),
+            x=alt.X(
+                "amount:Q", title="Cost of what is in question", axis=_money_axis(audit), scale=_room(frame["amount"])
+            ),
             y=y,
             color=alt.Color(
                 "severity:N",
                 title=None,
                 scale=alt.Scale(domain=present, range=[SEVERITY_COLOURS[s] for s in present]),
             ),
-            tooltip=[alt.Tooltip("rule:N", title="Rule"), alt.Tooltip("title:N", title="What"), alt.Tooltip("label:N", title="Size")],
+            tooltip=[
+                alt.Tooltip("rule:N", title="Rule"),
+                alt.Tooltip("title:N", title="What"),
+                alt.Tooltip("label:N", title="Size"),
+            ],
         )
     )
     labels = alt.Chart().mark_text(align="left", dx=6).encode(x=alt.X("amount:Q"), y=y, text=alt.Text("label:N"))
@@ -130,18 +144,29 @@ def before_and_after(audit: StackAudit) -> alt.LayerChart:
     frame["label"] = [money(v, audit.currency) for v in frame["amount"]]
     frame["count"] = [count(n, "tool") for n in frame["tools"]]
     frame["top"] = frame[["start", "end"]].max(axis=1)
-    frame["kind"] = ["total" if step in ("Today", "After") else "saving" if v <= 0 else "extra" for step, v in zip(frame["step"], frame["amount"], strict=True)]
+    frame["kind"] = [
+        "total" if step in ("Today", "After") else "saving" if v <= 0 else "extra"
+        for step, v in zip(frame["step"], frame["amount"], strict=True)
+    ]
     x = alt.X("step:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelFontSize=14))
-    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=["total", "saving", "extra"], range=[BLUE, GREEN, ORANGE]))
+    colour = alt.Color(
+        "kind:N", legend=None, scale=alt.Scale(domain=["total", "saving", "extra"], range=[BLUE, GREEN, ORANGE])
+    )
     base = alt.Chart()
     bars = base.mark_bar().encode(
         x=x,
         y=alt.Y("start:Q", title="Annual cost", axis=_money_axis(audit), scale=_room(frame["top"])),
         y2=alt.Y2("end:Q"),
         color=colour,
-        tooltip=[alt.Tooltip("step:N", title="Step"), alt.Tooltip("label:N", title="Money a year"), alt.Tooltip("count:N", title="Tools left")],
+        tooltip=[
+            alt.Tooltip("step:N", title="Step"),
+            alt.Tooltip("label:N", title="Money a year"),
+            alt.Tooltip("count:N", title="Tools left"),
+        ],
     )
-    amounts = base.mark_text(dy=-26, fontWeight="bold", fontSize=15).encode(x=x, y=alt.Y("top:Q"), text=alt.Text("label:N"))
+    amounts = base.mark_text(dy=-26, fontWeight="bold", fontSize=15).encode(
+        x=x, y=alt.Y("top:Q"), text=alt.Text("label:N")
+    )
     counts = base.mark_text(dy=-9, color=MUTED, fontSize=13).encode(x=x, y=alt.Y("top:Q"), text=alt.Text("count:N"))
     first, last = frame.iloc[0], frame.iloc[-1]
     text = f"From {first['count']} at {first['label']} a year today to {last['count']} at {last['label']} after the decisions."
@@ -166,14 +191,27 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
         color=alt.condition("datum.net < 0", alt.value(ORANGE), alt.value(GREEN)),
         tooltip=[alt.Tooltip("quarter:N", title="Quarter"), alt.Tooltip("label:N", title="Net saving")],
     )
-    labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(x=x, y=alt.Y("net:Q"), text=alt.Text("label:N"))
+    labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(
+        x=x, y=alt.Y("net:Q"), text=alt.Text("label:N")
+    )
     text = f"Net saving by quarter: {', '.join(f'{q} {label}' for q, label in zip(frame['quarter'], frame['label'], strict=True))}."
     return _finished([bars, labels], frame, text, height=240)
 
 
 def roadmap_rows(audit: StackAudit) -> pd.DataFrame:
     """One row a roadmap item: row (its tool or its own name), item, kind, start, end, owner; the dearest rows when many."""
-    rows = [(_cut(i.tool or i.item), _cut(i.item), _kind(i.kind, i.source), i.start, i.end, i.owner, abs(i.contract or i.change or 0.0)) for i in audit.roadmap]
+    rows = [
+        (
+            _cut(i.tool or i.item),
+            _cut(i.item),
+            _kind(i.kind, i.source),
+            i.start,
+            i.end,
+            i.owner,
+            abs(i.contract or i.change or 0.0),
+        )
+        for i in audit.roadmap
+    ]
     frame = pd.DataFrame(rows, columns=["row", "item", "kind", "start", "end", "owner", "weight"])
     if frame["row"].nunique() > MOST_ROWS:
         keep = frame.groupby("row")["weight"].max().nlargest(MOST_ROWS).index
@@ -191,12 +229,16 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     kinds = [kind for kind in ROADMAP_COLOURS if kind in set(frame["kind"])]
     colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[ROADMAP_COLOURS[k] for k in kinds]))
     y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=170, grid=True))
-    last = pd.Timestamp(audit.as_of) + pd.Timedelta(days=365)
-    x_scale = alt.Scale(type="utc", domain=[_milliseconds(pd.Timestamp(audit.as_of)), _milliseconds(last)])
+    first = pd.Timestamp(str(audit.as_of))
+    x_scale = alt.Scale(type="utc", domain=[_milliseconds(first), _milliseconds(first + pd.Timedelta(days=365))])
     told = (("item", "Item"), ("kind", "Kind"), ("from", "From"), ("until", "To"), ("owner", "Owner"))
     tooltip = [alt.Tooltip(f"{column}:N", title=title) for column, title in told]
     x = alt.X("start:T", title=None, scale=x_scale, axis=alt.Axis(format="%b %y", tickCount="month", labelOverlap=True))
-    bars = alt.Chart(_values(frame[~is_point])).mark_bar(height=11, cornerRadius=3, clip=True, opacity=0.9).encode(x=x, x2=alt.X2("end:T"), y=y, color=colour, tooltip=tooltip)
+    bars = (
+        alt.Chart(_values(frame[~is_point]))
+        .mark_bar(height=11, cornerRadius=3, clip=True, opacity=0.9)
+        .encode(x=x, x2=alt.X2("end:T"), y=y, color=colour, tooltip=tooltip)
+    )
     points = (
         alt.Chart(_values(frame[is_point]))
         .mark_point(filled=True, size=80, opacity=1)
@@ -204,7 +246,11 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
             x=x,
             y=y,
             color=colour,
-            shape=alt.Shape("kind:N", legend=None, scale=alt.Scale(domain=["renewal", "notice deadline"], range=["diamond", "triangle-down"])),
+            shape=alt.Shape(
+                "kind:N",
+                legend=None,
+                scale=alt.Scale(domain=["renewal", "notice deadline"], range=["diamond", "triangle-down"]),
+            ),
             tooltip=tooltip,
         )
     )
@@ -223,7 +269,9 @@ def _cut(name: str) -> str:
 
 def _decision_colour(present: pd.Series) -> alt.Color:
     shown = [d for d in DECISIONS if d in set(present)]
-    return alt.Color("decision:N", title=None, scale=alt.Scale(domain=shown, range=[DECISION_COLOURS.get(d, GREY) for d in shown]))
+    return alt.Color(
+        "decision:N", title=None, scale=alt.Scale(domain=shown, range=[DECISION_COLOURS.get(d, GREY) for d in shown])
+    )
 
 
 def _money_axis(audit: StackAudit) -> alt.Axis:
@@ -250,9 +298,15 @@ def _values(frame: pd.DataFrame) -> alt.Data:
 
 
 def _finished(
-    layers: Sequence[alt.Chart], frame: pd.DataFrame | None, text: str, *, rows: int = 0, row_height: int = 34, height: int = 0
+    layers: Sequence[alt.Chart],
+    frame: pd.DataFrame | None,
+    text: str,
+    *,
+    rows: int = 0,
+    row_height: int = 34,
+    height: int = 0,
 ) -> alt.LayerChart:
     """The layers over one table, as wide as their place, with the words that say what they show."""
     tall = height or max(120, rows * row_height)
     data = alt.Undefined if frame is None else _values(frame)
-    return alt.layer(*layers, data=data, width="container", height=tall, description=text)
+    return alt.LayerChart(layer=layers, data=data, width="container", height=tall, description=text)

@@ -55,12 +55,20 @@ def _no_roadmap(evidence: Evidence) -> Iterator[Finding]:
     if typed:
         return
     ahead = [t for t in evidence.tools if t.renewal_date and evidence.as_of <= t.renewal_date <= last]
-    words = f"no row of roadmap.csv lies in the twelve months ahead, while {count(len(ahead), 'contract')} renew in them"
+    words = (
+        f"no row of roadmap.csv lies in the twelve months ahead, while {count(len(ahead), 'contract')} renew in them"
+    )
     yield _finding(evidence, "RM01", words, amount=sum(tool.annual_cost for tool in ahead), source="roadmap")
 
 
 def _finding(
-    evidence: Evidence, rule_id: str, words: str, *, amount: float, severity: Severity | None = None, source: str = "profile"
+    evidence: Evidence,
+    rule_id: str,
+    words: str,
+    *,
+    amount: float,
+    severity: Severity | None = None,
+    source: str = "profile",
 ) -> Finding:
     rule = evidence.rules[rule_id]
     unit = f"{evidence.currency}/year"

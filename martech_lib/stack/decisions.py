@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from martech_lib.core.results import Finding
 from martech_lib.core.spoken import day
 from martech_lib.stack.build_order import bought_too_early
+from martech_lib.stack.duplicates import duplicates
 from martech_lib.stack.evidence import Evidence
 from martech_lib.stack.inventory import Tool
 from martech_lib.stack.renewals import renewal_of
@@ -47,6 +48,13 @@ class Decision(NamedTuple):
     saving: float
 
 
+class Suggestion(NamedTuple):
+    """What the rules suggest for a tool, and why."""
+
+    decision: str
+    reason: str
+
+
 def decide(evidence: Evidence, findings: Iterable[Finding]) -> tuple[Decision, ...]:
     """One Decision for each active tool, in the order of the inventory."""
     by_tool: dict[str, list[Finding]] = {tool.tool: [] for tool in evidence.tools}
@@ -54,8 +62,9 @@ def decide(evidence: Evidence, findings: Iterable[Finding]) -> tuple[Decision, .
         by_tool.get(finding.subject, []).append(finding)
     early = bought_too_early(evidence)
     suggestions = {t.tool: _suggest(by_tool[t.tool], early.get(t.tool, "")) for t in evidence.tools}
-    leaving = {name for name, (suggested, _) in suggestions.items() if suggested in LEAVING}
-    return tuple(_decision(tool, suggestions[tool.tool], by_tool[tool.tool], leaving) for tool in evidence.tools)
+    for spare, keeper in duplicates(evidence.tools):
+        suggestions[spare.tool] = _with_lost_keeper(suggestions[spare.tool], keeper.tool, suggestions[keeper.tool])
+    return tuple(_decision(tool, suggestions[tool.tool], by_tool[tool.tool]) for tool in evidence.tools)
 
 
 def late_exits(evidence: Evidence, decisions: Sequence[Decision]) -> Iterator[Finding]:
@@ -72,7 +81,16 @@ def late_exits(evidence: Evidence, decisions: Sequence[Decision]) -> Iterator[Fi
             )
             unit = f"{evidence.currency}/year"
             yield Finding(
-                rule.id, "stack", rule.severity, words, rule.decision, tool.annual_cost, unit, tool.owner or "", renewal.renews, "inventory"
+                rule.id,
+                "stack",
+                rule.severity,
+                words,
+                rule.decision,
+                tool.annual_cost,
+                unit,
+                tool.owner or "",
+                renewal.renews,
+                "inventory",
             )
 
 
@@ -85,19 +103,28 @@ def saving_of(tool: Tool, decision: str) -> float:
     return 0.0
 
 
-def _suggest(findings: Sequence[Finding], early: str) -> tuple[str, str]:
+def _suggest(findings: Sequence[Finding], early: str) -> Suggestion:
     for rules, decision in PRECEDENCE:
         deciding = [f for f in findings if f.rule in rules and (f.decision == decision or f.rule in COMPLIANCE)]
         if deciding:
-            return decision, f"{deciding[0].rule}: {deciding[0].evidence}"
+            return Suggestion(decision, f"{deciding[0].rule}: {deciding[0].evidence}")
     doubts = [f"{f.rule}: {f.evidence}" for f in findings if f.decision == "Re-evaluate"] + ([early] if early else [])
-    return ("Re-evaluate", "; ".join(doubts)) if doubts else ("Keep", "no finding asks for a change")
+    return (
+        Suggestion("Re-evaluate", "; ".join(doubts)) if doubts else Suggestion("Keep", "no finding asks for a change")
+    )
 
 
-def _decision(tool: Tool, suggestion: tuple[str, str], findings: Sequence[Finding], leaving: set[str]) -> Decision:
-    suggested, reason = suggestion
+def _with_lost_keeper(suggestion: Suggestion, keeper: str, of_keeper: Suggestion) -> Suggestion:
+    """A category must not end empty: say so when the tool to consolidate into is itself to go."""
+    if suggestion.decision != "Consolidate" or of_keeper.decision not in LEAVING:
+        return suggestion
+    words = f"{suggestion.reason}; but {keeper} is itself suggested to go: settle which of them stays first"
+    return Suggestion("Consolidate", words)
+
+
+def _decision(tool: Tool, suggestion: Suggestion, findings: Sequence[Finding]) -> Decision:
+    suggested, words = suggestion
     decision = tool.decision or suggested
-    words = reason + _lost_keeper(tool, suggested, findings, leaving)
     if tool.decision and tool.decision != suggested:
         words = f"the analyst's own; the rules suggest {suggested} ({words}){_open_compliance(decision, findings)}"
     elif tool.decision:
@@ -118,12 +145,3 @@ def _open_compliance(decision: str, findings: Sequence[Finding]) -> str:
     if decision not in ("Keep", "Re-evaluate") or not open_rules:
         return ""
     return f" - conflict: the critical compliance finding {' and '.join(open_rules)} stays open"
-
-
-def _lost_keeper(tool: Tool, suggested: str, findings: Sequence[Finding], leaving: set[str]) -> str:
-    """A category must not end empty: say so when the tool to consolidate into is itself to go."""
-    if suggested != "Consolidate":
-        return ""
-    words = next(f.evidence for f in findings if f.rule == "SA02")
-    lost = [name for name in leaving if f" by {name}, the one to keep" in words]
-    return f"; but {lost[0]} is itself suggested to go: settle which of them stays first" if lost else ""

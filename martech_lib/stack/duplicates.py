@@ -15,7 +15,9 @@ def duplicate_findings(evidence: Evidence) -> Iterator[Finding]:
     """SA02: every active tool of a category but its keeper; an accepted overlap is neither."""
     rule = evidence.rules["SA02"]
     for tool, keeper in duplicates(evidence.tools):
-        words = f"{tool.category} is also done by {keeper.tool}, the one to keep: {_why(keeper, tool, evidence.currency)}"
+        words = (
+            f"{tool.category} is also done by {keeper.tool}, the one to keep: {_why(keeper, tool, evidence.currency)}"
+        )
         yield about(tool, rule, evidence, words)
 
 

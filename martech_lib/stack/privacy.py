@@ -122,7 +122,9 @@ def _dpa_gap(row: Mapping[str, Any], evidence: Evidence) -> str:
 
 
 def _processing(row: Mapping[str, Any]) -> str:
-    return "processes personal data" if row["processes_personal_data"] == "yes" else "may process personal data (unknown)"
+    return (
+        "processes personal data" if row["processes_personal_data"] == "yes" else "may process personal data (unknown)"
+    )
 
 
 def _subjects(row: Mapping[str, Any], evidence: Evidence) -> list[tuple[str, str]]:

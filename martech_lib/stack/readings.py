@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from martech_lib.core.results import Finding, Reading, Status, not_measured
 from martech_lib.core.spoken import money, number, percent
@@ -25,7 +26,9 @@ def before_readings(evidence: Evidence) -> Iterator[Reading]:
         yield not_measured("stack.tools", needs=needs, unit="tools")
         yield not_measured("stack.annual_cost", needs=needs, unit=unit)
     else:
-        yield _reading(evidence, "stack.tools", len(tools), "tools", method="active contracts, free ones and trials included")
+        yield _reading(
+            evidence, "stack.tools", len(tools), "tools", method="active contracts, free ones and trials included"
+        )
         paid = sum(t.annual_cost > 0 for t in tools)
         yield _reading(evidence, "stack.tools_paid", paid, "tools", method="active contracts that cost something")
         yield _reading(evidence, "stack.annual_cost", cost, unit, method="sum of annual cost")
@@ -55,7 +58,9 @@ def spending_readings(evidence: Evidence) -> Iterator[Reading]:
             method=f"active tools with {column} filled in",
         )  # fmt: skip
     if evidence.tools:
-        crowded = sum(len([t for t in group if not t.overlap_ok_reason]) > 1 for group in by_category(evidence.tools).values())
+        crowded = sum(
+            len([t for t in group if not t.overlap_ok_reason]) > 1 for group in by_category(evidence.tools).values()
+        )
         yield _reading(
             evidence, "stack.crowded_categories", crowded, "categories", target="0", status="fail" if crowded else "pass",
             method="categories with more than one active tool, accepted overlaps aside",
@@ -88,20 +93,40 @@ def after_readings(evidence: Evidence, saved: Savings) -> Iterator[Reading]:
             yield not_measured(metric, needs="no inventory: supply inventory.csv")
         return
     unit = f"{evidence.currency}/year"
-    yield _reading(evidence, "stack.tools_after", saved.tools_after, "tools", method="Drop and Consolidate leave, Replace stays one")
+    yield _reading(
+        evidence,
+        "stack.tools_after",
+        saved.tools_after,
+        "tools",
+        method="Drop and Consolidate leave, Replace stays one",
+    )
     yield _reading(evidence, "stack.annual_cost_after", saved.annual_cost_after, unit)
-    yield _reading(evidence, "stack.saving_run_rate", saved.run_rate, unit, method="a year with every decision in force")
+    yield _reading(
+        evidence, "stack.saving_run_rate", saved.run_rate, unit, method="a year with every decision in force"
+    )
     cost = evidence.inventory.annual_cost
     if cost:
-        yield _reading(evidence, "stack.saving_share", saved.run_rate / cost, "share", method="run-rate saving / annual cost")
+        yield _reading(
+            evidence, "stack.saving_share", saved.run_rate / cost, "share", method="run-rate saving / annual cost"
+        )
     yield _in_year(evidence, saved)
-    yield _reading(evidence, "stack.one_off_cost", saved.one_off, evidence.currency, method="migration and termination costs on record")
+    yield _reading(
+        evidence,
+        "stack.one_off_cost",
+        saved.one_off,
+        evidence.currency,
+        method="migration and termination costs on record",
+    )
     if saved.right_sizing is None:
-        yield not_measured("stack.right_sizing", needs="needs seats_paid and seats_active_90d in inventory.csv", unit=unit)
+        yield not_measured(
+            "stack.right_sizing", needs="needs seats_paid and seats_active_90d in inventory.csv", unit=unit
+        )
     else:
         method = "cost of the unused seats of tools kept or fixed; not part of the saving"
         yield _reading(evidence, "stack.right_sizing", saved.right_sizing, unit, method=method)
-    yield _reading(evidence, "stack.at_stake", saved.at_stake, unit, method="cost of tools to re-evaluate; not counted as saved")
+    yield _reading(
+        evidence, "stack.at_stake", saved.at_stake, unit, method="cost of tools to re-evaluate; not counted as saved"
+    )
     for quarter in saved.quarters:
         yield _reading(evidence, "stack.saving_by_quarter", quarter.net, evidence.currency, segment=quarter.quarter)
     yield from _ratios(evidence, saved.tools_after, saved.annual_cost_after, "_after")
@@ -117,25 +142,34 @@ def upkeep_readings(evidence: Evidence, steps: Iterable[StepReading], reviews: I
             status="fail" if overdue else "pass", method="recurring reviews past their date, of those measured",
         )  # fmt: skip
     else:
-        yield not_measured("stack.reviews_overdue", needs="needs a table with review dates and as_of_date", unit="reviews")
+        yield not_measured(
+            "stack.reviews_overdue", needs="needs a table with review dates and as_of_date", unit="reviews"
+        )
     if evidence.tools:
         done = sum(step.status == "Done" for step in steps)
-        yield _reading(evidence, "stack.build_steps_done", done, "steps", n=8, method="steps of the build order that are done")
+        yield _reading(
+            evidence, "stack.build_steps_done", done, "steps", n=8, method="steps of the build order that are done"
+        )
 
 
 def _ratios(evidence: Evidence, tools: int, cost: float, suffix: str) -> Iterator[Reading]:
     watch, fail = evidence.rules["BU01"].threshold
-    per_fte = _against(evidence, f"stack.tools_per_fte{suffix}", tools, "marketing_fte", "ratio", target=f"at most {number(watch, 1)}")
+    per_fte = _against(
+        evidence, f"stack.tools_per_fte{suffix}", tools, "marketing_fte", "ratio", target=f"at most {number(watch, 1)}"
+    )
     if per_fte.value is not None:
         status: Status = "pass" if per_fte.value <= watch else "watch" if per_fte.value <= fail else "fail"
         per_fte = per_fte._replace(status=status, method="active tools / marketing FTE")
     yield per_fte
     low, high = evidence.rules["BU02"].threshold
     target = f"{percent(low, 0)} to {percent(high, 0)}"
-    share = _against(evidence, f"stack.share_of_budget{suffix}", cost, "marketing_budget_excl_labor", "share", target=target)
+    share = _against(
+        evidence, f"stack.share_of_budget{suffix}", cost, "marketing_budget_excl_labor", "share", target=target
+    )
     if share.value is not None:
         share = share._replace(
-            status="pass" if low <= share.value <= high else "watch", method="stack cost / marketing budget, both without labor"
+            status="pass" if low <= share.value <= high else "watch",
+            method="stack cost / marketing budget, both without labor",
         )
     yield share
 
@@ -173,15 +207,26 @@ def _stack_roi(evidence: Evidence) -> Reading:
 def _in_year(evidence: Evidence, saved: Savings) -> Reading:
     if saved.in_year is None:
         return not_measured("stack.saving_in_year", needs="needs as_of_date in profile.csv", unit=evidence.currency)
-    left_out = f"{money(saved.undated, evidence.currency)} a year without a renewal date is left out" if saved.undated else ""
+    left_out = (
+        f"{money(saved.undated, evidence.currency)} a year without a renewal date is left out" if saved.undated else ""
+    )
     method = "twelve months from the audit date, each tool from its renewal on, less one-off costs"
-    return _reading(evidence, "stack.saving_in_year", saved.in_year, evidence.currency, method=method)._replace(reason=left_out)
+    return _reading(evidence, "stack.saving_in_year", saved.in_year, evidence.currency, method=method)._replace(
+        reason=left_out
+    )
 
 
 def _subjects(evidence: Evidence, findings: Sequence[Finding], segment: str, ids: Sequence[str], title: str) -> Reading:
     n = len({f.subject for f in findings if f.rule in ids})
     return _reading(
-        evidence, "stack.findings", n, "subjects", segment=segment, target="0", status="fail" if n else "pass", method=title
+        evidence,
+        "stack.findings",
+        n,
+        "subjects",
+        segment=segment,
+        target="0",
+        status="fail" if n else "pass",
+        method=title,
     )
 
 
@@ -190,7 +235,7 @@ def _reading(
     metric: str,
     value: float,
     unit: str,
-    **rest: object,
+    **rest: Any,
 ) -> Reading:
     period = evidence.as_of.isoformat() if evidence.as_of else ""
     return Reading(metric, float(value), unit, period=period, source="inventory")._replace(**rest)

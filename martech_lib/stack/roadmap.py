@@ -52,7 +52,9 @@ def _planned(evidence: Evidence) -> Iterator[RoadmapItem]:
     for row in evidence.rows("roadmap"):
         tool, owner = row.get("tool") or "", row.get("owner") or ""
         kind = row.get("type") or "planned"
-        yield RoadmapItem(row["item"], tool, kind, row["start"], row["end"], owner, None, row.get("cost_delta"), "roadmap")
+        yield RoadmapItem(
+            row["item"], tool, kind, row["start"], row["end"], owner, None, row.get("cost_delta"), "roadmap"
+        )
 
 
 def _from_contracts(evidence: Evidence, decisions: Sequence[Decision], as_of: date) -> Iterator[RoadmapItem]:

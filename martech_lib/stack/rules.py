@@ -61,7 +61,11 @@ def _no_owner(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
     if tool.owner:
         return None
     nobody_knows = "job" in evidence.inventory.columns and not tool.job
-    words = "no owner is named and no job is written down" if nobody_knows else f"no owner is named; job: {tool.job or 'not given'}"
+    words = (
+        "no owner is named and no job is written down"
+        if nobody_knows
+        else f"no owner is named; job: {tool.job or 'not given'}"
+    )
     return about(tool, rule, evidence, words, decision="Drop" if nobody_knows else "Fix")
 
 
@@ -69,7 +73,11 @@ def _no_job(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
     if tool.job:
         return None
     nobody_knows = "owner" in evidence.inventory.columns and not tool.owner
-    words = "no job is written down and no owner is named" if nobody_knows else f"no job is written down; owner: {tool.owner or 'not given'}"
+    words = (
+        "no job is written down and no owner is named"
+        if nobody_knows
+        else f"no job is written down; owner: {tool.owner or 'not given'}"
+    )
     return about(tool, rule, evidence, words, decision="Drop" if nobody_knows else "Fix")
 
 
@@ -120,7 +128,11 @@ def _notice_due(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
     left = (deadline - evidence.as_of).days
     if not 0 <= left <= rule.threshold[0]:
         return None
-    notice = "no notice period on record, read as 0 days" if tool.notice_days is None else f"{number(tool.notice_days)} days' notice"
+    notice = (
+        "no notice period on record, read as 0 days"
+        if tool.notice_days is None
+        else f"{number(tool.notice_days)} days' notice"
+    )
     words = f"renews {day(tool.renewal_date)} ({notice}): give notice by {day(deadline)}, in {count(left, 'day')}"
     return about(tool, rule, evidence, words, due=deadline)
 

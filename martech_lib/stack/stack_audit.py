@@ -21,7 +21,13 @@ from martech_lib.stack.evidence import Evidence, gather
 from martech_lib.stack.inventory import Tool
 from martech_lib.stack.outside import outside_findings
 from martech_lib.stack.privacy import consent_findings, vendor_findings
-from martech_lib.stack.readings import after_readings, before_readings, finding_readings, spending_readings, upkeep_readings
+from martech_lib.stack.readings import (
+    after_readings,
+    before_readings,
+    finding_readings,
+    spending_readings,
+    upkeep_readings,
+)
 from martech_lib.stack.roadmap import RoadmapItem, roadmap
 from martech_lib.stack.rules import tool_findings
 from martech_lib.stack.savings import Savings, savings

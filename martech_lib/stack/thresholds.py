@@ -124,7 +124,9 @@ def _allowed(rule: Rule, numbers: tuple[float, ...]) -> tuple[float, ...]:
             f"{len(rule.threshold)} number(s) {limit}, such as {_shown(rule.threshold)}"
         )
     if list(filled) != sorted(filled):
-        raise UserError(f"thresholds: {rule.id} ({rule.title}) came as {_shown(filled)}; the first must not exceed the second")
+        raise UserError(
+            f"thresholds: {rule.id} ({rule.title}) came as {_shown(filled)}; the first must not exceed the second"
+        )
     return filled
 
 

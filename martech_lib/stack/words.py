@@ -31,10 +31,15 @@ def spending(audit: StackAudit) -> str:
     """What the stack costs against budget, team and layers."""
     if not audit.tools:
         return ""
-    layers = sorted((r for r in audit.reading_records if r.metric == "stack.annual_cost" and r.segment), key=lambda r: -(r.value or 0))
+    layers = sorted(
+        (r for r in audit.reading_records if r.metric == "stack.annual_cost" and r.segment),
+        key=lambda r: -(r.value or 0),
+    )
     total = _value(audit, "stack.annual_cost") or 0.0
     parts = [
-        f"{layers[0].segment} takes the largest part, {_money(audit, layers[0].value)} of {_money(audit, total)} a year" if total else "Every tool is free",
+        f"{layers[0].segment} takes the largest part, {_money(audit, layers[0].value)} of {_money(audit, total)} a year"
+        if total
+        else "Every tool is free",
         _against_budget(audit),
         _per_fte(audit),
         _revenue(audit),
@@ -49,7 +54,10 @@ def worth(audit: StackAudit) -> str:
         return ""
     if roi.value is None:
         return f"Stack ROI is not measured: {roi.reason}."
-    named = [_share_named(audit, "stack.tools_with_owner", "named owner"), _share_named(audit, "stack.tools_with_job", "written job")]
+    named = [
+        _share_named(audit, "stack.tools_with_owner", "named owner"),
+        _share_named(audit, "stack.tools_with_job", "written job"),
+    ]
     return f"Stack ROI is {percent(roi.value)}: the {roi.method}. {' '.join(filter(None, named))}".strip()
 
 
@@ -92,7 +100,11 @@ def decisions(audit: StackAudit) -> str:
     if not audit.tools:
         return ""
     kinds = [d.decision for d in audit.decision_records]
-    parts = [f"{kinds.count(kind)} {kind}" for kind in ("Keep", "Re-evaluate", "Consolidate", "Drop", "Replace", "Fix") if kind in kinds]
+    parts = [
+        f"{kinds.count(kind)} {kind}"
+        for kind in ("Keep", "Re-evaluate", "Consolidate", "Drop", "Replace", "Fix")
+        if kind in kinds
+    ]
     own = [d for d in audit.decision_records if d.decided_by == "analyst" and d.decision != d.suggested]
     words = f"Of {count(len(kinds), 'tool')}: {listed(parts, 9)}."
     if own:
@@ -113,11 +125,17 @@ def saving(audit: StackAudit) -> str:
             f"renewal and {_money(audit, sum(q.one_off for q in saved.quarters))} of one-off costs fall due"
         )
     if saved.undated:
-        parts.append(f"{_money(audit, saved.undated)} a year hangs on contracts without a renewal date and is left out of that")
+        parts.append(
+            f"{_money(audit, saved.undated)} a year hangs on contracts without a renewal date and is left out of that"
+        )
     if saved.right_sizing:
-        parts.append(f"unused seats of the tools that stay cost {_money(audit, saved.right_sizing)} more, which right-sizing could save on top")
+        parts.append(
+            f"unused seats of the tools that stay cost {_money(audit, saved.right_sizing)} more, which right-sizing could save on top"
+        )
     if saved.at_stake:
-        parts.append(f"{_money(audit, saved.at_stake)} is at stake in tools to re-evaluate and counted nowhere as saved")
+        parts.append(
+            f"{_money(audit, saved.at_stake)} is at stake in tools to re-evaluate and counted nowhere as saved"
+        )
     return "; ".join(parts) + "."
 
 
@@ -127,7 +145,12 @@ def build_order(audit: StackAudit) -> str:
         return ""
     done = [step for step in audit.steps if step.status == "Done"]
     words = f"{len(done)} of {len(audit.steps)} steps are done."
-    for status, lead in (("Next", "Next"), ("Gap", "Left out on the way"), ("Bought too early", "Bought too early"), ("Not yet", "Not yet due")):
+    for status, lead in (
+        ("Next", "Next"),
+        ("Gap", "Left out on the way"),
+        ("Bought too early", "Bought too early"),
+        ("Not yet", "Not yet due"),
+    ):
         named = [f"{step.name}{_because(step.reason)}" for step in audit.steps if step.status == status]
         words += f" {lead}: {listed(named)}." if named else ""
     unknown = [step.name for step in audit.steps if step.status == "Not measured"]
@@ -156,7 +179,9 @@ def changed(audit: StackAudit) -> str:
     new = [c.tool for c in audit.changes if c.change == "new"]
     gone = [c.tool for c in audit.changes if c.change == "gone"]
     delta = sum(c.cost_delta for c in audit.changes)
-    words = f"Since the last audit the stack costs {_money(audit, abs(delta))} a year {'more' if delta >= 0 else 'less'}"
+    words = (
+        f"Since the last audit the stack costs {_money(audit, abs(delta))} a year {'more' if delta >= 0 else 'less'}"
+    )
     words += f"; new: {listed(new)}" if new else ""
     return words + (f"; gone: {listed(gone)}" if gone else "") + "."
 
@@ -218,7 +243,10 @@ def _per_fte(audit: StackAudit) -> str:
 
 def _revenue(audit: StackAudit) -> str:
     told = []
-    for metric, words in (("stack.share_of_revenue", "{} of revenue"), ("stack.cost_per_mau", "{} per monthly active user and month")):
+    for metric, words in (
+        ("stack.share_of_revenue", "{} of revenue"),
+        ("stack.cost_per_mau", "{} per monthly active user and month"),
+    ):
         reading = _reading(audit, metric)
         if reading is not None and reading.value is not None:
             told.append(words.format(in_unit(reading.value, reading.unit)))

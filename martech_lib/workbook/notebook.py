@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from martech_lib.core import places
 from martech_lib.core.results import Result
@@ -16,6 +16,13 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import theme
 from martech_lib.workbook.parameters import Parameter, ParameterError, parameters_of
 from martech_lib.workbook.views import Drawn, Mode, Screen
+
+
+class Link(NamedTuple):
+    """What a deep link asks for: parameters by name, and what was wrong with the others, in words."""
+
+    values: Mapping[str, Any]
+    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -26,8 +33,7 @@ class Book:
         name: File name without its ending.
         mode: lab, app or report.
         workspace: The data.
-        values: The notebook's parameters, a deep link's values applied.
-        faults: What was wrong with a deep link, in words.
+        values: The notebook's parameters.
         screen: Its views.
     """
 
@@ -35,7 +41,6 @@ class Book:
     mode: Mode
     workspace: Workspace
     values: Mapping[str, Any]
-    faults: tuple[str, ...]
     screen: Screen
 
     def publish(self, result: Result) -> None:
@@ -46,6 +51,20 @@ class Book:
         for kind, records in result.to_dict().items():
             text = json.dumps(records, allow_nan=False, ensure_ascii=False)
             Path(folder, f"{self.name}.{kind}.json").write_text(text, encoding="utf-8")
+
+    def link(self) -> Link:
+        """The query of an app's page, waiting for the page to be asked for.
+
+        A warm kernel computes the notebook before there is a request, so this belongs in its last cell: all that
+        came before is then ready when somebody opens the page.
+        """
+        if self.mode != "app":
+            return Link({}, ())
+        if os.environ.get("VOILA_PREHEAT") == "True":
+            from voila.utils import wait_for_request
+
+            wait_for_request()
+        return _asked(_declared(self.name))
 
 
 def begin(name: str, given: Mapping[str, Any]) -> Book:
@@ -60,14 +79,11 @@ def begin(name: str, given: Mapping[str, Any]) -> Book:
     """
     mode = current_mode()
     theme.enable()
-    declared = _declared(name)
-    values = {key: given.get(key, parameter.default) for key, parameter in declared.items()}
-    asked, faults = _asked(declared) if mode == "app" else ({}, [])
-    values |= asked
+    values = {key: given.get(key, parameter.default) for key, parameter in _declared(name).items()}
     source = values["data"] or os.environ.get("MARTECH_DATA") or str(places.sample_dir() / "saas")
     if mode == "lab":
         _show_stylesheet()
-    return Book(name, mode, Workspace.open(source), values, tuple(faults), Screen(mode))
+    return Book(name, mode, Workspace.open(source), values, Screen(mode))
 
 
 def current_mode() -> Mode:
@@ -85,13 +101,7 @@ def _declared(name: str) -> dict[str, Parameter]:
     return parameters_of(notebook.cells, notebook=name)
 
 
-def _asked(declared: Mapping[str, Parameter]) -> tuple[dict[str, Any], list[str]]:
-    """The deep link's values by parameter, and what was wrong with the others."""
-    if os.environ.get("VOILA_PREHEAT") == "True":
-        # A preheated kernel runs before there is a request; its query arrives here.
-        from voila.utils import wait_for_request
-
-        wait_for_request()
+def _asked(declared: Mapping[str, Parameter]) -> Link:
     query = urllib.parse.parse_qs(os.environ.get("QUERY_STRING", ""))
     values, faults = {}, []
     for name, texts in query.items():
@@ -100,7 +110,7 @@ def _asked(declared: Mapping[str, Parameter]) -> tuple[dict[str, Any], list[str]
                 values[name] = _typed(declared[name], texts[-1])
             except ParameterError as fault:
                 faults.append(str(fault))
-    return values, faults
+    return Link(values, tuple(faults))
 
 
 def _typed(parameter: Parameter, text: str) -> Any:

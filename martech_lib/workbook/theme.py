@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 
@@ -34,4 +34,4 @@ def _theme() -> alt.theme.ThemeConfig:
         "text": {"color": INK, "fontSize": 13},
         "range": {"category": [BLUE, ORANGE, GREEN, YELLOW, SKY, PURPLE, MUTED]},
     }  # fmt: skip
-    return alt.theme.ThemeConfig(config=config)
+    return cast(alt.theme.ThemeConfig, {"config": config})

@@ -61,7 +61,12 @@ def test_run_all_shows_every_chart_and_a_slider_moves_one(visit: Callable[..., S
     page = visit(width=1280, height=1600)
     shown = page.page
     run_all(shown, lab, "1-stack-audit")
-    assert shown.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], .jp-OutputArea-output.jp-mod-error").count() == 0
+    assert (
+        shown.locator(
+            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], .jp-OutputArea-output.jp-mod-error"
+        ).count()
+        == 0
+    )
     assert scrolled(shown) == 5
     handle = shown.locator(".noUi-handle").first
     shown.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 900 }")
@@ -69,7 +74,8 @@ def test_run_all_shows_every_chart_and_a_slider_moves_one(visit: Callable[..., S
     handle.focus()
     shown.keyboard.press("Home")
     shown.wait_for_function(
-        "() => [...document.querySelectorAll('.wb-live')].some(e => e.getAttribute('aria-label').includes('19 tools'))", timeout=15_000
+        "() => [...document.querySelectorAll('.wb-live')].some(e => e.getAttribute('aria-label').includes('19 tools'))",
+        timeout=15_000,
     )
     assert page.outside == []
 
@@ -85,4 +91,6 @@ def test_the_home_notebook_runs(visit: Callable[..., SimpleNamespace], lab: str)
 def test_the_notebooks_are_left_as_they_were() -> None:
     from martech_lib.core.places import notebooks_dir
 
-    assert not [p for p in Path(notebooks_dir()).glob("*.ipynb") if '"execution_count": 1' in p.read_text(encoding="utf-8")]
+    assert not [
+        p for p in Path(notebooks_dir()).glob("*.ipynb") if '"execution_count": 1' in p.read_text(encoding="utf-8")
+    ]

@@ -113,7 +113,9 @@ def test_an_edit_in_the_grid_is_marked_until_it_can_be_read(page: SimpleNamespac
     grid = shown.get_by_role("grid", name="Inventory")
     grid.scroll_into_view_if_needed()
     cost = grid.locator("[data-row='0'][data-column='6']")
-    name = shown.evaluate("() => document.querySelector('[aria-label^=Inventory] [data-row=\"0\"][data-column=\"6\"]').textContent")
+    name = shown.evaluate(
+        '() => document.querySelector(\'[aria-label^=Inventory] [data-row="0"][data-column="6"]\').textContent'
+    )
     assert name == "18,000"
     cost.click()
     shown.keyboard.type("lots")
@@ -147,7 +149,9 @@ def test_an_upload_that_cannot_be_read_is_told_and_changes_nothing(
     assert "Traceback" not in shown.inner_text("body")
 
 
-def test_a_file_over_the_limit_is_refused_before_it_is_sent(page: SimpleNamespace, address: str, tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_refused_before_it_is_sent(
+    page: SimpleNamespace, address: str, tmp_path: Path
+) -> None:
     sent: list[int] = []
     page.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame))))
     shown = opened(page, address)
@@ -180,7 +184,9 @@ def test_hostile_names_are_text(page: SimpleNamespace, serve: Callable[..., Any]
     assert page.errors == []
 
 
-def test_an_empty_workspace_says_what_to_supply(page: SimpleNamespace, serve: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_empty_workspace_says_what_to_supply(
+    page: SimpleNamespace, serve: Callable[..., Any], tmp_path: Path
+) -> None:
     with serve(data=tmp_path) as address:
         shown = opened(page, address, charts=0)
         says(shown, "There is no inventory yet. Supply inventory.csv")

@@ -10,10 +10,12 @@ from martech_lib.core.errors import UserError
 from martech_lib.core.metrics import label
 from martech_lib.core.results import Reading, Result
 from martech_lib.core.spoken import count, in_unit, listed
+from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
 from martech_lib.workbook.notebook import Book
 
+JUDGED = ("pass", "watch", "fail")
 RANK = {"fail": 0, "watch": 1, "pass": 2, "info": 3, "refused": 4, "not measured": 5}
 
 
@@ -29,14 +31,20 @@ class HomeApp:
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self._faults = list(book.faults)
+        self._faults: list[str] = []
         self._results: list[Result] = []
-        try:
-            self._results.append(stack.audit(book.workspace))
-        except UserError as error:
-            if book.mode == "report":
-                raise
-            self._faults += str(error).splitlines()
+        self._read(book.workspace)
+        if book.mode == "report" and self._faults:
+            raise UserError("\n".join(self._faults))
+
+    def follow_link(self) -> None:
+        """Apply the deep link of an app's page; the notebook's last call, see `Book.link`."""
+        link = self.book.link()
+        if link.values.get("data"):
+            self._read(Workspace.open(link.values["data"]))
+        self._faults += link.faults
+        if link.values or link.faults:
+            self.book.screen.refresh()
 
     def faults(self) -> Any:
         """What is wrong with the input; empty when nothing is."""
@@ -48,28 +56,46 @@ class HomeApp:
 
     def tiles(self) -> Any:
         """The readings that have a target, those that miss it first."""
-        judged = [r for r in self._totals() if r.status in ("fail", "watch", "pass")]
-        return self.book.screen.html(lambda: html.tiles(sorted(judged, key=lambda r: RANK[r.status])))
+        return self.book.screen.html(lambda: html.tiles(r for r in self._ranked() if r.status in JUDGED))
 
     def scorecard(self) -> Any:
         """All readings of the whole, those that miss their target first."""
-        columns = [Column("what", "Reading"), Column("value", "Value", str, True), Column("status", "Status"), Column("target", "Target"), Column("note", "How it was read")]
-        rows = [_row(r) for r in sorted(self._totals(), key=lambda r: RANK[r.status])]
-        return self.book.screen.html(lambda: html.table(rows, columns, caption="All readings, those that miss their target first"))
+        columns = [
+            Column("what", "Reading"),
+            Column("value", "Value", str, True),
+            Column("status", "Status"),
+            Column("target", "Target"),
+            Column("note", "How it was read"),
+        ]
+        caption = "All readings, those that miss their target first"
+        return self.book.screen.html(lambda: html.table(map(_row, self._ranked()), columns, caption=caption))
 
     def not_measured(self) -> Any:
         """What would switch on the parts that are not measured."""
-        gaps = [r for result in self._results for r in result.reading_records if r.status == "not measured"]
-        rows = [{"what": _subject(r), "needs": r.reason} for r in gaps]
         columns = [Column("what", "Not measured"), Column("needs", "What it needs")]
-        return self.book.screen.html(lambda: html.table(rows, columns, caption="What further data would show") if rows else "")
+        caption = "What further data would show"
+        return self.book.screen.html(lambda: html.table(self._gaps(), columns, caption=caption))
+
+    def _read(self, workspace: Workspace) -> None:
+        self._results, self._faults = [], []
+        try:
+            self._results.append(stack.audit(workspace))
+        except UserError as error:
+            self._faults = str(error).splitlines()
+
+    def _ranked(self) -> list[Reading]:
+        return sorted(self._totals(), key=lambda r: RANK[r.status])
+
+    def _gaps(self) -> list[dict[str, str]]:
+        readings = (r for result in self._results for r in result.reading_records if r.status == "not measured")
+        return [{"what": _subject(r), "needs": r.reason} for r in readings]
 
     def _totals(self) -> list[Reading]:
         return [r for result in self._results for r in result.reading_records if not r.segment]
 
 
 def _headline(readings: Sequence[Reading]) -> str:
-    judged = [r for r in readings if r.status in ("pass", "watch", "fail")]
+    judged = [r for r in readings if r.status in JUDGED]
     if not judged:
         return "Nothing can be judged yet: supply profile.csv and inventory.csv to begin."
     missed = [label(r.metric).lower() for r in judged if r.status == "fail"]
@@ -82,7 +108,13 @@ def _headline(readings: Sequence[Reading]) -> str:
 def _row(reading: Reading) -> dict[str, str]:
     value = reading.status.capitalize() if reading.value is None else in_unit(reading.value, reading.unit)
     note = reading.reason or reading.method
-    return {"what": label(reading.metric), "value": value, "status": reading.status, "target": reading.target, "note": note}
+    return {
+        "what": label(reading.metric),
+        "value": value,
+        "status": reading.status,
+        "target": reading.target,
+        "note": note,
+    }
 
 
 def _subject(reading: Reading) -> str:

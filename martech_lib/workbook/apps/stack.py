@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from martech_lib.core.errors import UserError
+from martech_lib.core.workspace import Workspace
 from martech_lib.stack import StackAudit, charts, words
 from martech_lib.workbook import html
 from martech_lib.workbook.apps import stack_controls as controls
@@ -36,15 +37,26 @@ class StackApp:
         self.book = book
         self.state = StackState(book.workspace)
         self._link_faults = controls.apply_link(self.state, book.values)
+        self._settings: list[controls.Settings] = []
         self._grids: list[tuple[Grid, Callable[[StackState], list[Row]]]] = []
         if book.mode == "report" and self.state.faults:
             raise UserError("\n".join(self.state.faults))
         if self.state.audit is not None:
             book.publish(self.state.audit)
 
+    def follow_link(self) -> None:
+        """Apply the deep link of an app's page; the notebook's last call, see `Book.link`."""
+        link = self.book.link()
+        self._link_faults = [*link.faults]
+        if link.values.get("data"):
+            self.state.open(Workspace.open(link.values["data"]))
+        self._link_faults += controls.apply_link(self.state, link.values)
+        if link.values or link.faults:
+            self._changed()
+
     def faults(self) -> Any:
         """What is wrong with the input or the link; empty when nothing is."""
-        return self.book.screen.html(lambda: html.alert([*self.book.faults, *self._link_faults, *self.state.faults]))
+        return self.book.screen.html(lambda: html.alert([*self._link_faults, *self.state.faults]))
 
     def say(self, topic: str) -> Any:
         """A paragraph of `stack.words` by its name: headline, spending, worth, findings, decisions, saving, ..."""
@@ -85,11 +97,13 @@ class StackApp:
 
     def settings(self) -> Any:
         """Thresholds, team and budget."""
-        return self._live(lambda: controls.settings(self.state, self._changed))
+        return self._live(self._make_settings)
 
     def files(self) -> Any:
         """Upload and downloads."""
-        return self._live(lambda: widgets.VBox([controls.upload(self.state, self._changed), controls.downloads(self.state)]))
+        return self._live(
+            lambda: widgets.VBox([controls.upload(self.state, self._changed), controls.downloads(self.state)])
+        )
 
     def edit_inventory(self) -> Any:
         """The inventory as an editable table."""
@@ -103,14 +117,28 @@ class StackApp:
         """A control: there is nobody to use it in a report."""
         return None if self.book.mode == "report" else make()
 
+    def _make_settings(self) -> Any:
+        self._settings.append(controls.Settings(self.state, self._moved))
+        return self._settings[-1].view
+
     def _grid(self, make: Callable[..., Grid], rows: Callable[[StackState], list[Row]]) -> Grid:
-        grid = make(self.state, lambda: self._changed(grid))
+        grid: Grid = make(self.state, lambda: self._changed(grid))
         self._grids.append((grid, rows))
         return grid
 
-    def _changed(self, source: Grid | None = None) -> None:
-        """Bring every view in step; the grid a change came from already shows it."""
+    def _moved(self) -> None:
+        """Bring views and grids in step after a control moved: the controls show it already."""
         self.book.screen.refresh()
+        self._follow_rows(None)
+
+    def _changed(self, source: Grid | None = None) -> None:
+        """Bring everything in step; the grid a change came from already shows it."""
+        for settings in self._settings:
+            settings.follow()
+        self.book.screen.refresh()
+        self._follow_rows(source)
+
+    def _follow_rows(self, source: Grid | None) -> None:
         for grid, rows in self._grids:
             if grid is not source and grid.rows != (now := rows(self.state)):
                 grid.rows = now
@@ -124,7 +152,9 @@ class StackApp:
 
         return self.book.screen.html(shown)
 
-    def _figure(self, draw: Callable[[StackAudit], Any], has_marks: Callable[[StackAudit], bool], otherwise: str) -> Any:
+    def _figure(
+        self, draw: Callable[[StackAudit], Any], has_marks: Callable[[StackAudit], bool], otherwise: str
+    ) -> Any:
         def chart() -> Any:
             audit = self.state.audit
             return draw(audit) if audit and audit.tools and has_marks(audit) else None

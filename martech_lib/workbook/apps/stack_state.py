@@ -36,6 +36,10 @@ class StackState:
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        self.open(workspace)
+
+    def open(self, workspace: Workspace) -> None:
+        """Begin anew with a workspace: nothing edited, nothing set."""
         self._evidence: Evidence | None = None
         self.thresholds: dict[str, tuple[float, ...]] = {}
         self.figures: dict[str, float] = {}
@@ -43,7 +47,7 @@ class StackState:
         self.rows: list[Row] = []
         self.faults: list[str] = []
         self.problems: list[dict[str, Any]] = []
-        self._attempt(lambda: self._open(workspace))
+        self._attempt(lambda: self._gather(workspace))
 
     def set_threshold(self, rule: str, numbers: Sequence[float]) -> None:
         """Audit with these numbers for a rule."""
@@ -96,7 +100,7 @@ class StackState:
         rules = self._evidence.rules if self._evidence else shipped_rules()
         return self.thresholds.get(rule, rules[rule].threshold)
 
-    def _open(self, workspace: Workspace) -> None:
+    def _gather(self, workspace: Workspace) -> None:
         self._evidence = stack.gather(workspace)
         self._compute()
         if workspace.has("inventory"):

@@ -68,7 +68,10 @@ def decisions_table(audit: StackAudit) -> str:
         Column("annual_cost", "Cost a year", partial(money, currency=audit.currency), True),
         Column("saving", "Saving a year", partial(money, currency=audit.currency), True),
     ]
-    rows = sorted((d._asdict() for d in audit.decision_records), key=lambda row: (-abs(row["saving"]), row["decision"] == "Keep", -row["annual_cost"]))
+    rows = sorted(
+        (d._asdict() for d in audit.decision_records),
+        key=lambda row: (-abs(row["saving"]), row["decision"] == "Keep", -row["annual_cost"]),
+    )
     return html.table(rows, columns, caption="Decisions, the largest saving first")
 
 
@@ -76,14 +79,24 @@ def before_and_after_table(audit: StackAudit) -> str:
     """Tools, spend and ratios before and after."""
     totals = _totals(audit)
     rows = [
-        {"what": label(before), "before": _shown(totals.get(before)), "after": _shown(totals.get(after)), "target": totals[before].target if before in totals else ""}
+        {
+            "what": label(before),
+            "before": _shown(totals.get(before)),
+            "after": _shown(totals.get(after)),
+            "target": totals[before].target if before in totals else "",
+        }
         for before, after in BEFORE_AND_AFTER
     ]
     for metric in ("stack.cost_per_head", "stack.share_of_revenue", "stack.cost_per_mau"):
         reading = totals.get(metric)
         if reading is not None and reading.value is not None:
             rows.append({"what": label(metric), "before": _shown(reading), "after": "", "target": reading.target})
-    columns = [Column("what", "Measure"), Column("before", "Today", str, True), Column("after", "After", str, True), Column("target", "Usual")]
+    columns = [
+        Column("what", "Measure"),
+        Column("before", "Today", str, True),
+        Column("after", "After", str, True),
+        Column("target", "Usual"),
+    ]
     return html.table(rows, columns, caption="Before and after the decisions")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def _bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script; made once a machine and version, for making it takes seconds."""
     import vl_convert
 
-    place = _cache_folder() / f"vega-{vl_convert.__version__}-{VEGA_LITE}.js"
+    place = _cache_folder() / f"vega-{version('vl-convert-python')}-{VEGA_LITE}.js"
     if place.is_file():
         return place.read_text(encoding="utf-8")
     made: str = vl_convert.javascript_bundle(SHARE_VEGA, vl_version=VEGA_LITE)
