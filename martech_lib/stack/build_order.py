@@ -100,7 +100,8 @@ def build_order_findings(evidence: Evidence) -> Iterator[Finding]:
         yield _stack_finding(evidence, "BO04", words)
     warehouses = fulfilling(STEPS[0], evidence)
     if warehouses and not _feeds_back(evidence):
-        words = f"{listed([t.tool for t in warehouses])} collects the data and no reverse ETL or sync carries it back to the tools"
+        named = listed([t.tool for t in warehouses])
+        words = f"{named} collects the data and no reverse ETL or sync carries it back to the tools"
         yield _stack_finding(evidence, "BO05", words, amount=sum(t.annual_cost for t in warehouses))
 
 

@@ -30,7 +30,7 @@ class Cadence(NamedTuple):
 
 
 def cadences(evidence: Evidence) -> tuple[Cadence, ...]:
-    """The inventory, DPA, attribute-map, consent-scan, lift-test, media-mix and AI reviews as they stand on the audit date."""
+    """The reviews of inventory, DPA, attribute map, consent scan, lift tests, media mix and AI on the audit date."""
     inventory = (
         [tool.last_reviewed for tool in evidence.tools] if "last_reviewed" in evidence.inventory.columns else None
     )

@@ -70,8 +70,11 @@ def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
         .mark_text(align="left", dx=6, fontWeight="bold")
         .encode(x=alt.X("annual_cost:Q"), y=y, text=alt.Text("label:N"))
     )
-    largest = totals.loc[totals["annual_cost"].idxmax()]
-    text = f"Annual cost by layer and tool. {largest['layer']} is the largest at {largest['label']}; colours show each tool's decision."
+    largest = totals.iloc[int(totals["annual_cost"].argmax())]
+    text = (
+        f"Annual cost by layer and tool. {largest['layer']} is the largest at {largest['label']}; "
+        "colours show each tool's decision."
+    )
     return _finished([bars, labels], frame, text, rows=len(totals))
 
 
@@ -119,7 +122,10 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
     )
     labels = alt.Chart().mark_text(align="left", dx=6).encode(x=alt.X("amount:Q"), y=y, text=alt.Text("label:N"))
     worst = frame.iloc[0]
-    text = f"Findings by rule and severity. {count(len(frame), 'rule')} fired; the gravest is {worst['title'].lower()}: {worst['label']}."
+    text = (
+        f"Findings by rule and severity. {count(len(frame), 'rule')} fired; "
+        f"the gravest is {worst['title'].lower()}: {worst['label']}."
+    )
     return _finished([bars, labels], frame, text, rows=len(frame))
 
 
@@ -169,7 +175,10 @@ def before_and_after(audit: StackAudit) -> alt.LayerChart:
     )
     counts = base.mark_text(dy=-9, color=MUTED, fontSize=13).encode(x=x, y=alt.Y("top:Q"), text=alt.Text("count:N"))
     first, last = frame.iloc[0], frame.iloc[-1]
-    text = f"From {first['count']} at {first['label']} a year today to {last['count']} at {last['label']} after the decisions."
+    text = (
+        f"From {first['count']} at {first['label']} a year today "
+        f"to {last['count']} at {last['label']} after the decisions."
+    )
     return _finished([bars, amounts, counts], frame, text, height=320)
 
 
@@ -194,12 +203,13 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
     labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(
         x=x, y=alt.Y("net:Q"), text=alt.Text("label:N")
     )
-    text = f"Net saving by quarter: {', '.join(f'{q} {label}' for q, label in zip(frame['quarter'], frame['label'], strict=True))}."
+    quarters = [f"{q} {label}" for q, label in zip(frame["quarter"], frame["label"], strict=True)]
+    text = f"Net saving by quarter: {', '.join(quarters)}."
     return _finished([bars, labels], frame, text, height=240)
 
 
 def roadmap_rows(audit: StackAudit) -> pd.DataFrame:
-    """One row a roadmap item: row (its tool or its own name), item, kind, start, end, owner; the dearest rows when many."""
+    """One row a roadmap item: row (its tool or own name), item, kind, start, end, owner; the dearest rows when many."""
     rows = [
         (
             _cut(i.tool or i.item),

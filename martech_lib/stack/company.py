@@ -26,8 +26,8 @@ def _too_many_tools(evidence: Evidence) -> Iterator[Finding]:
     severity: Severity = "high" if ratio > fail else "medium"
     over = tools - watch * fte
     words = (
-        f"{count(tools, 'tool')} for {number(fte, 1 if fte % 1 else 0)} marketing FTE: {number(ratio, 2)} tools per FTE, "
-        f"above {number(fail if severity == 'high' else watch, 1)}; the amount is the {number(over, 1)} tools "
+        f"{count(tools, 'tool')} for {number(fte, 1 if fte % 1 else 0)} marketing FTE: {number(ratio, 2)} tools "
+        f"per FTE, above {number(fail if severity == 'high' else watch, 1)}; the amount is the {number(over, 1)} tools "
         f"over {number(watch, 1)} per FTE at the average cost"
     )
     yield _finding(evidence, "BU01", words, amount=over * evidence.inventory.annual_cost / tools, severity=severity)
@@ -41,8 +41,8 @@ def _outside_band(evidence: Evidence) -> Iterator[Finding]:
         return
     edge, side = (low * budget, "below") if share < low else (high * budget, "above")
     words = (
-        f"{money(cost, evidence.currency)} is {percent(share)} of the marketing budget without labor, {side} the band of "
-        f"{percent(low, 0)} to {percent(high, 0)}: {money(abs(cost - edge), evidence.currency)} {side} its edge"
+        f"{money(cost, evidence.currency)} is {percent(share)} of the marketing budget without labor, {side} the band "
+        f"of {percent(low, 0)} to {percent(high, 0)}: {money(abs(cost - edge), evidence.currency)} {side} its edge"
     )
     yield _finding(evidence, "BU02", words, amount=abs(cost - edge))
 

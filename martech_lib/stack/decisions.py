@@ -76,8 +76,9 @@ def late_exits(evidence: Evidence, decisions: Sequence[Decision]) -> Iterator[Fi
         renewal = renewal_of(tool, evidence.as_of)
         if decision.decision in (*LEAVING, "Replace") and renewal and renewal.is_late:
             words = (
-                f"{tool.tool} is to go ({decision.decision}), but notice was due on {day(renewal.notice_by)} and the contract "
-                f"renews by itself on {day(renewal.renews)}: it can be left on {day(renewal.leaves)} at the earliest"
+                f"{tool.tool} is to go ({decision.decision}), but notice was due on {day(renewal.notice_by)} and the "
+                f"contract renews by itself on {day(renewal.renews)}: "
+                f"it can be left on {day(renewal.leaves)} at the earliest"
             )
             unit = f"{evidence.currency}/year"
             yield Finding(

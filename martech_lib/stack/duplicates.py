@@ -43,5 +43,6 @@ def _why(keeper: Tool, other: Tool, currency: str) -> str:
     if mine is not None and theirs is not None and mine > theirs:
         return f"{percent(mine, 0)} adoption against {percent(theirs, 0)}"
     if keeper.annual_cost < other.annual_cost:
-        return f"adoption does not tell them apart, and it costs {money(keeper.annual_cost, currency)} against {money(other.annual_cost, currency)}"
+        cheaper, dearer = money(keeper.annual_cost, currency), money(other.annual_cost, currency)
+        return f"adoption does not tell them apart, and it costs {cheaper} against {dearer}"
     return "adoption and cost do not tell them apart; first by name"

@@ -29,7 +29,8 @@ def outside_findings(evidence: Evidence) -> Iterator[Finding]:
             rule=rule.id,
             subject=name,
             severity=rule.severity,
-            evidence=f"named in {listed(tables)}, in no row of the inventory nor as an alias: its cost and owner are unknown",
+            evidence=f"named in {listed(tables)}, in no row of the inventory nor as an alias: "
+            "its cost and owner are unknown",
             decision=rule.decision,
             source=tables[0].split(" ")[0].removesuffix(".csv"),
         )

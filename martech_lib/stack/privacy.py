@@ -38,7 +38,7 @@ class ConsentScan(NamedTuple):
 
 
 def read_scan(evidence: Evidence) -> ConsentScan:
-    """Count the checks of `consent_scan`: opt-in regions before the choice and after a rejection, US states after an opt-out."""
+    """Count the checks of `consent_scan`: opt-in regions before choice and after rejection, US states after opt-out."""
     checks: dict[tuple[str, str, str], list[str]] = {}
     for row in evidence.rows("consent_scan"):
         if _forbids(row["scenario"], row["region"]):
@@ -63,8 +63,8 @@ def consent_findings(evidence: Evidence) -> Iterator[Finding]:
         yield _consent_finding(evidence, "CO02", words)
     if scan.fires > allowed:
         words = (
-            f"{count(scan.fires, 'non-essential item')} set before consent or after a refusal: {listed(scan.items, 4)}, "
-            f"on {listed(_where(scan), 3)}; the exposure has no upper limit"
+            f"{count(scan.fires, 'non-essential item')} set before consent or after a refusal: "
+            f"{listed(scan.items, 4)}, on {listed(_where(scan), 3)}; the exposure has no upper limit"
         )
         yield _consent_finding(evidence, "CO03", words)
 
@@ -128,7 +128,7 @@ def _processing(row: Mapping[str, Any]) -> str:
 
 
 def _subjects(row: Mapping[str, Any], evidence: Evidence) -> list[tuple[str, str]]:
-    """The inventory's tools of a vendor row with their owners; the vendor itself when the inventory has none of them."""
+    """The inventory's tools of a vendor row with their owners; the vendor itself when the inventory has none."""
     called = {name.strip().lower() for name in (row.get("tools") or ())}
     vendor = row["vendor"].strip().lower()
     if called:

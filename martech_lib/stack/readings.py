@@ -62,7 +62,8 @@ def spending_readings(evidence: Evidence) -> Iterator[Reading]:
             len([t for t in group if not t.overlap_ok_reason]) > 1 for group in by_category(evidence.tools).values()
         )
         yield _reading(
-            evidence, "stack.crowded_categories", crowded, "categories", target="0", status="fail" if crowded else "pass",
+            evidence, "stack.crowded_categories", crowded, "categories", target="0",
+            status="fail" if crowded else "pass",
             method="categories with more than one active tool, accepted overlaps aside",
         )  # fmt: skip
 
@@ -200,7 +201,8 @@ def _stack_roi(evidence: Evidence) -> Reading:
     how = "a named outcome metric" if has_outcomes else 'payback "Yes", as the inventory has no outcome_metric column'
     return _reading(
         evidence, "stack.roi", sum(t.annual_cost for t in tied) / cost, "share", n=len(tied), target="100 %",
-        status="pass" if len(tied) == len(evidence.tools) else "watch", method=f"share of spend with a documented job and {how}",
+        status="pass" if len(tied) == len(evidence.tools) else "watch",
+        method=f"share of spend with a documented job and {how}",
     )  # fmt: skip
 
 

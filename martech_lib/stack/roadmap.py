@@ -1,4 +1,4 @@
-"""The twelve months ahead: renewals and notice deadlines from the inventory, decisions, and what was planned by hand."""
+"""The twelve months ahead: the inventory's renewals and notice deadlines, decisions, and what was planned by hand."""
 
 from __future__ import annotations
 

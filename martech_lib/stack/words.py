@@ -9,7 +9,10 @@ from martech_lib.core.spoken import count, day, in_unit, listed, money, number, 
 from martech_lib.stack.stack_audit import StackAudit
 from martech_lib.stack.thresholds import Rule, shipped_rules
 
-NOTHING = "There is no inventory yet. Supply inventory.csv with one row per tool: `martech new DIR` writes the file with its header."
+NOTHING = (
+    "There is no inventory yet. Supply inventory.csv with one row per tool: "
+    "`martech new DIR` writes the file with its header."
+)
 
 
 def headline(audit: StackAudit) -> str:
@@ -22,7 +25,8 @@ def headline(audit: StackAudit) -> str:
     verb = "cut" if saved.run_rate >= 0 else "raise"
     share = f", {percent(abs(saved.run_rate) / cost, 0)} of today's spend" if cost else ""
     return (
-        f"{_now(audit)} The decisions below leave {count(saved.tools_after, 'tool')} at {_money(audit, saved.annual_cost_after)} "
+        f"{_now(audit)} The decisions below leave {count(saved.tools_after, 'tool')} "
+        f"at {_money(audit, saved.annual_cost_after)} "
         f"and {verb} {_money(audit, abs(saved.run_rate))} a year{share}{_at_stake(audit)}."
     )
 
@@ -108,7 +112,8 @@ def decisions(audit: StackAudit) -> str:
     own = [d for d in audit.decision_records if d.decided_by == "analyst" and d.decision != d.suggested]
     words = f"Of {count(len(kinds), 'tool')}: {listed(parts, 9)}."
     if own:
-        words += f" The analyst decided otherwise than the rules for {listed([f'{d.tool} ({d.decision}, not {d.suggested})' for d in own])}."
+        changes = [f"{d.tool} ({d.decision}, not {d.suggested})" for d in own]
+        words += f" The analyst decided otherwise than the rules for {listed(changes)}."
     conflicts = [d.tool for d in own if "conflict:" in d.reason]
     return words + (f" A critical compliance finding stays open on {listed(conflicts)}." if conflicts else "")
 
@@ -120,9 +125,10 @@ def saving(audit: StackAudit) -> str:
         return ""
     parts = [f"The run-rate saving is {_money(audit, saved.run_rate)} a year"]
     if saved.in_year is not None:
+        one_off = _money(audit, sum(q.one_off for q in saved.quarters))
         parts.append(
-            f"the twelve months from {day(audit.as_of)} bring {_money(audit, saved.in_year)} of it, since each contract runs to its "
-            f"renewal and {_money(audit, sum(q.one_off for q in saved.quarters))} of one-off costs fall due"
+            f"the twelve months from {day(audit.as_of)} bring {_money(audit, saved.in_year)} of it, "
+            f"since each contract runs to its renewal and {one_off} of one-off costs fall due"
         )
     if saved.undated:
         parts.append(
@@ -130,7 +136,8 @@ def saving(audit: StackAudit) -> str:
         )
     if saved.right_sizing:
         parts.append(
-            f"unused seats of the tools that stay cost {_money(audit, saved.right_sizing)} more, which right-sizing could save on top"
+            f"unused seats of the tools that stay cost {_money(audit, saved.right_sizing)} more, "
+            "which right-sizing could save on top"
         )
     if saved.at_stake:
         parts.append(
@@ -164,7 +171,8 @@ def road(audit: StackAudit) -> str:
     renewals = [item for item in audit.roadmap if item.kind == "renewal"]
     deadlines = [item for item in audit.roadmap if item.kind == "notice deadline"]
     late = [f for f in audit.finding_records if f.rule == "RM02"]
-    words = f"{count(len(renewals), 'contract')} worth {_money(audit, sum(i.contract or 0 for i in renewals))} a year renew in the twelve months ahead."
+    value = _money(audit, sum(i.contract or 0 for i in renewals))
+    words = f"{count(len(renewals), 'contract')} worth {value} a year renew in the twelve months ahead."
     if deadlines:
         words += f" The next notice deadline is {day(deadlines[0].start)}, for {deadlines[0].tool}."
     return words + "".join(f" Too late this time: {finding.evidence}." for finding in late[:3])
@@ -215,7 +223,8 @@ def _shown(rule: Rule) -> str:
 
 def _now(audit: StackAudit) -> str:
     company = audit.company or "The company"
-    return f"{company} runs {count(len(audit.tools), 'tool')} for {_money(audit, _value(audit, 'stack.annual_cost'))} a year."
+    cost = _money(audit, _value(audit, "stack.annual_cost"))
+    return f"{company} runs {count(len(audit.tools), 'tool')} for {cost} a year."
 
 
 def _at_stake(audit: StackAudit) -> str:

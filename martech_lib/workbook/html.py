@@ -1,4 +1,4 @@
-"""The HTML of pages and apps: sentences, tiles, tables, the stack map. Everything that comes from data is escaped here."""
+"""The HTML of pages and apps: sentences, tiles, tables, the stack map. All that comes from data is escaped here."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def stack_map(layers: Mapping[str, Sequence[tuple[str, str, str]]], *, most: int
     columns = "".join(_layer(i, name, chips, most) for i, (name, chips) in enumerate(layers.items(), start=1))
     return (
         f'<div class="wb-map" role="list" aria-label="Stack map: tools by layer">{columns}</div>'
-        '<p class="wb-note">Data flows from left to right, from collection to measurement; what is measured feeds back into '
-        "modeling, and AI and automation assist every layer.</p>"
+        '<p class="wb-note">Data flows from left to right, from collection to measurement; what is measured feeds back '
+        "into modeling, and AI and automation assist every layer.</p>"
     )
 
 
@@ -95,7 +95,8 @@ def _layer(number: int, name: str, chips: Sequence[tuple[str, str, str]], most: 
     if len(chips) > most:
         tools += f'<li class="wb-chip wb-empty">and {len(chips) - most:,} more</li>'
     empty = '<li class="wb-chip wb-empty">no tool</li>'
-    return f'<section class="wb-layer" role="listitem"><h3>{number}. {escape(name)}</h3><ul>{tools or empty}</ul></section>'
+    heading = f"<h3>{number}. {escape(name)}</h3>"
+    return f'<section class="wb-layer" role="listitem">{heading}<ul>{tools or empty}</ul></section>'
 
 
 def _tile(reading: Reading) -> str:
@@ -103,7 +104,8 @@ def _tile(reading: Reading) -> str:
     value = in_unit(reading.value, reading.unit) if reading.value is not None else reading.status.capitalize()
     below = reading.reason if reading.value is None else f"target: {reading.target}" if reading.target else ""
     status = "" if reading.status == "info" or reading.value is None else (
-        f'<p class="wb-tile-status"><span class="wb-glyph" aria-hidden="true">{GLYPHS[reading.status]}</span>{reading.status}</p>'
+        f'<p class="wb-tile-status"><span class="wb-glyph" aria-hidden="true">{GLYPHS[reading.status]}</span>'
+        f"{reading.status}</p>"
     )  # fmt: skip
     return (
         f'<div class="wb-tile wb-{kind}"><p class="wb-tile-label">{escape(label(reading.metric))}</p>'

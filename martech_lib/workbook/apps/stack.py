@@ -85,7 +85,7 @@ class StackApp:
 
     def waterfall(self) -> Any:
         """From today's cost to the cost after."""
-        return self._figure(charts.before_and_after, lambda a: True, NO_INVENTORY)
+        return self._figure(charts.before_and_after, lambda _: True, NO_INVENTORY)
 
     def quarters_chart(self) -> Any:
         """The saving of each quarter ahead."""

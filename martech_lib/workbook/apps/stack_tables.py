@@ -16,7 +16,8 @@ from martech_lib.workbook.html import Column
 
 KEY_METRICS = (
     "stack.tools", "stack.annual_cost", "stack.share_of_budget", "stack.tools_per_fte", "stack.roi", "stack.findings",
-    "stack.tools_after", "stack.annual_cost_after", "stack.saving_run_rate", "stack.saving_in_year", "stack.right_sizing", "stack.at_stake",
+    "stack.tools_after", "stack.annual_cost_after", "stack.saving_run_rate", "stack.saving_in_year",
+    "stack.right_sizing", "stack.at_stake",
 )  # fmt: skip
 BEFORE_AND_AFTER = (
     ("stack.tools", "stack.tools_after"),

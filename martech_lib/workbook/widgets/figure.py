@@ -15,7 +15,10 @@ from traitlets import Bool, Dict, Unicode
 from martech_lib.workbook.widgets.panel import script
 
 VEGA_LITE = "6.4"
-SHARE_VEGA = "globalThis.martechVega = vegaEmbed; globalThis.dispatchEvent(new Event('martech-vega')); export default { render() {} };"
+SHARE_VEGA = (
+    "globalThis.martechVega = vegaEmbed; globalThis.dispatchEvent(new Event('martech-vega')); "
+    "export default { render() {} };"
+)
 
 
 class Figure(anywidget.AnyWidget):
