@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import pandas as pd
 
-from martech_lib.core.palette import BLUE, DECISION_COLOURS, GREEN, GREY, INK, MUTED, ORANGE, SEVERITY_COLOURS
+from martech_lib.core.palette import BLUE, DECISION_COLOURS, GREEN, INK, ORANGE, SEVERITY_COLOURS
 from martech_lib.core.results import SEVERITIES
 from martech_lib.core.spoken import count, day, listed, money
 from martech_lib.stack.decisions import DECISIONS
@@ -16,6 +16,7 @@ from martech_lib.stack.taxonomy import LAYERS
 from martech_lib.stack.thresholds import shipped_rules
 
 MOST_ROWS = 40
+MOST_SEGMENTS = 400
 LONGEST = 60
 SEVERITY_ORDER = list(SEVERITIES)
 PLANNED = "planned work"
@@ -43,38 +44,25 @@ def layer_costs(audit: StackAudit) -> pd.DataFrame:
 def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
     """Annual cost by layer, one segment a tool in the colour of its decision."""
     frame = layer_costs(audit)
-    if len(frame) > 400:
+    if len(frame) > MOST_SEGMENTS:
         frame = frame.groupby(["layer", "decision"], as_index=False)["annual_cost"].sum().assign(tool="all tools")
     totals = pd.DataFrame(frame.groupby("layer")["annual_cost"].sum()).reset_index()
-    totals["label"] = [money(v, audit.currency) for v in totals["annual_cost"]]
+    totals["label"] = [
+        f"{layer}: {money(v, audit.currency)}" for layer, v in zip(totals["layer"], totals["annual_cost"], strict=True)
+    ]
     frame["cost"] = [money(v, audit.currency) for v in frame["annual_cost"]]
     frame["rank"] = range(len(frame))
-    y = alt.Y("layer:N", sort=list(LAYERS), title=None)
-    bars = (
-        alt.Chart()
-        .mark_bar(stroke="white", strokeWidth=1.5)
-        .encode(
-            x=alt.X("annual_cost:Q", title="Annual cost", axis=_money_axis(audit)),
-            y=y,
-            color=_decision_colour(frame["decision"]),
-            order=alt.Order("rank:Q"),
-            tooltip=[
-                alt.Tooltip("tool:N", title="Tool"),
-                alt.Tooltip("cost:N", title="Annual cost"),
-                alt.Tooltip("decision:N", title="Decision"),
-            ],
-        )
+    y = alt.Y("layer:N", sort=list(LAYERS), title=None, axis=None)
+    bars = _bars().encode(
+        x=alt.X("annual_cost:Q", title="Annual cost", axis=_money_axis(audit)),
+        y=y,
+        color=_colours("decision", DECISIONS, DECISION_COLOURS, frame["decision"]),
+        order=alt.Order("rank:Q"),
+        tooltip=_tooltip(tool="Tool", cost="Annual cost", decision="Decision"),
     )
-    labels = (
-        alt.Chart(_values(totals))
-        .mark_text(align="left", dx=6, fontWeight="bold")
-        .encode(x=alt.X("annual_cost:Q"), y=y, text=alt.Text("label:N"))
-    )
+    labels = _row_labels(_values(totals)).encode(y=y, text=alt.Text("label:N"))
     largest = totals.iloc[int(totals["annual_cost"].argmax())]
-    text = (
-        f"Annual cost by layer and tool. {largest['layer']} is the largest at {largest['label']}; "
-        "colours show each tool's decision."
-    )
+    text = f"Annual cost by layer and tool. The largest is {largest['label']}; colours show each tool's decision."
     return _finished([bars, labels], frame, text, rows=len(totals))
 
 
@@ -94,39 +82,25 @@ def finding_totals(audit: StackAudit) -> pd.DataFrame:
 def findings_by_money(audit: StackAudit) -> alt.LayerChart:
     """Findings by rule: the bar is the money they put in question, the colour their severity."""
     frame = finding_totals(audit)
-    frame["label"] = [
-        f"{count(n, 'finding')}, {money(amount, audit.currency) if known else 'no amount known'}"
+    frame["size"] = [
+        f"{count(n, 'finding')}, {money(amount, audit.currency) if known else 'no amount'}"
         for n, amount, known in zip(frame["findings"], frame["amount"], frame["known"], strict=True)
     ]
-    y = alt.Y("title:N", sort=None, title=None, axis=alt.Axis(labelLimit=210))
-    present = [s for s in SEVERITY_ORDER if s in set(frame["severity"])]
-    bars = (
-        alt.Chart()
-        .mark_bar()
-        .encode(
-            x=alt.X(
-                "amount:Q", title="Cost of what is in question", axis=_money_axis(audit), scale=_room(frame["amount"])
-            ),
-            y=y,
-            color=alt.Color(
-                "severity:N",
-                title=None,
-                scale=alt.Scale(domain=present, range=[SEVERITY_COLOURS[s] for s in present]),
-            ),
-            tooltip=[
-                alt.Tooltip("rule:N", title="Rule"),
-                alt.Tooltip("title:N", title="What"),
-                alt.Tooltip("label:N", title="Size"),
-            ],
-        )
+    frame["label"] = frame["title"] + ": " + frame["size"]
+    y = alt.Y("title:N", sort=None, title=None, axis=None)
+    colour = _colours("severity", SEVERITIES, SEVERITY_COLOURS, frame["severity"])
+    # A finding without an amount has no bar: the tick shows its severity all the same.
+    ticks = alt.Chart().mark_tick(thickness=6, height=18, yOffset=10).encode(x=alt.value(3), y=y, color=colour)
+    bars = _bars().encode(
+        x=alt.X("amount:Q", title="Cost of what is in question", axis=_money_axis(audit)),
+        y=y,
+        color=colour,
+        tooltip=_tooltip(rule="Rule", title="What", severity="Severity", size="Size"),
     )
-    labels = alt.Chart().mark_text(align="left", dx=6).encode(x=alt.X("amount:Q"), y=y, text=alt.Text("label:N"))
-    worst = frame.iloc[0]
-    text = (
-        f"Findings by rule and severity. {count(len(frame), 'rule')} fired; "
-        f"the gravest is {worst['title'].lower()}: {worst['label']}."
-    )
-    return _finished([bars, labels], frame, text, rows=len(frame))
+    labels = _row_labels().encode(y=y, text=alt.Text("label:N"))
+    fired = count(len(frame), "rule")
+    text = f"Findings by rule and severity. {fired} fired; the gravest is {frame['label'].iloc[0]}."
+    return _finished([bars, ticks, labels], frame, text, rows=len(frame))
 
 
 def saving_steps(audit: StackAudit) -> pd.DataFrame:
@@ -147,39 +121,27 @@ def saving_steps(audit: StackAudit) -> pd.DataFrame:
 def before_and_after(audit: StackAudit) -> alt.LayerChart:
     """The waterfall from today's annual cost to the cost after the decisions, with the tools left at each step."""
     frame = saving_steps(audit)
-    frame["label"] = [money(v, audit.currency) for v in frame["amount"]]
-    frame["count"] = [count(n, "tool") for n in frame["tools"]]
-    frame["top"] = frame[["start", "end"]].max(axis=1)
-    frame["kind"] = [
-        "total" if step in ("Today", "After") else "saving" if v <= 0 else "extra"
-        for step, v in zip(frame["step"], frame["amount"], strict=True)
-    ]
-    x = alt.X("step:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelFontSize=14))
-    colour = alt.Color(
-        "kind:N", legend=None, scale=alt.Scale(domain=["total", "saving", "extra"], range=[BLUE, GREEN, ORANGE])
+    frame["size"] = [money(v, audit.currency) for v in frame["amount"]]
+    frame["left"] = [count(n, "tool") for n in frame["tools"]]
+    frame["label"] = frame["step"] + ": " + frame["size"] + ", " + frame["left"]
+    is_total = frame["step"].isin(["Today", "After"])
+    frame["kind"] = (frame["amount"] <= 0).map({True: "saving", False: "extra"}).mask(is_total, "total")
+    y = alt.Y("step:N", sort=None, title=None, axis=None)
+    bars = _bars().encode(
+        x=alt.X("start:Q", title="Annual cost", axis=_money_axis(audit)),
+        x2=alt.X2("end:Q"),
+        y=y,
+        color=alt.Color(
+            "kind:N", legend=None, scale=alt.Scale(domain=["total", "saving", "extra"], range=[BLUE, GREEN, ORANGE])
+        ),
+        tooltip=_tooltip(step="Step", size="Money a year", left="Tools left"),
     )
-    base = alt.Chart()
-    bars = base.mark_bar().encode(
-        x=x,
-        y=alt.Y("start:Q", title="Annual cost", axis=_money_axis(audit), scale=_room(frame["top"])),
-        y2=alt.Y2("end:Q"),
-        color=colour,
-        tooltip=[
-            alt.Tooltip("step:N", title="Step"),
-            alt.Tooltip("label:N", title="Money a year"),
-            alt.Tooltip("count:N", title="Tools left"),
-        ],
-    )
-    amounts = base.mark_text(dy=-26, fontWeight="bold", fontSize=15).encode(
-        x=x, y=alt.Y("top:Q"), text=alt.Text("label:N")
-    )
-    counts = base.mark_text(dy=-9, color=MUTED, fontSize=13).encode(x=x, y=alt.Y("top:Q"), text=alt.Text("count:N"))
+    labels = _row_labels().encode(y=y, text=alt.Text("label:N"))
     first, last = frame.iloc[0], frame.iloc[-1]
     text = (
-        f"From {first['count']} at {first['label']} a year today "
-        f"to {last['count']} at {last['label']} after the decisions."
+        f"From {first['left']} at {first['size']} a year today to {last['left']} at {last['size']} after the decisions."
     )
-    return _finished([bars, amounts, counts], frame, text, height=320)
+    return _finished([bars, labels], frame, text, rows=len(frame))
 
 
 def quarter_savings(audit: StackAudit) -> pd.DataFrame:
@@ -192,13 +154,13 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
     """What each quarter of the twelve months ahead brings, less its one-off costs."""
     frame = quarter_savings(audit)
     frame["label"] = [money(v, audit.currency) for v in frame["net"]]
-    x = alt.X("quarter:N", sort=None, title=None, axis=alt.Axis(labelAngle=0))
+    x = alt.X("quarter:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')"))
     base = alt.Chart()
     bars = base.mark_bar().encode(
         x=x,
         y=alt.Y("net:Q", title="Saving less one-off costs", axis=_money_axis(audit), scale=_room(frame["net"])),
         color=alt.condition("datum.net < 0", alt.value(ORANGE), alt.value(GREEN)),
-        tooltip=[alt.Tooltip("quarter:N", title="Quarter"), alt.Tooltip("label:N", title="Net saving")],
+        tooltip=_tooltip(quarter="Quarter", label="Net saving"),
     )
     labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(
         x=x, y=alt.Y("net:Q"), text=alt.Text("label:N")
@@ -236,14 +198,13 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     frame["start"], frame["end"] = frame["start"].map(_milliseconds), frame["end"].map(_milliseconds)
     is_point = frame["kind"].isin(["renewal", "notice deadline"])
     order = frame.groupby("row")["start"].min().sort_values(kind="stable").index.tolist()
-    kinds = [kind for kind in ROADMAP_COLOURS if kind in set(frame["kind"])]
-    colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[ROADMAP_COLOURS[k] for k in kinds]))
-    y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=170, grid=True))
+    colour = _colours("kind", list(ROADMAP_COLOURS), ROADMAP_COLOURS, frame["kind"])
+    y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=125, grid=True))
     first = pd.Timestamp(str(audit.as_of))
     x_scale = alt.Scale(type="utc", domain=[_milliseconds(first), _milliseconds(first + pd.Timedelta(days=365))])
-    told = (("item", "Item"), ("kind", "Kind"), ("from", "From"), ("until", "To"), ("owner", "Owner"))
-    tooltip = [alt.Tooltip(f"{column}:N", title=title) for column, title in told]
-    x = alt.X("start:T", title=None, scale=x_scale, axis=alt.Axis(format="%b %y", tickCount="month", labelOverlap=True))
+    tooltip = _tooltip(item="Item", kind="Kind", **{"from": "From"}, until="To", owner="Owner")
+    months = alt.Axis(format="%b %y", tickCount="month", labelOverlap=True, labelFlush=True, labelBound=True)
+    x = alt.X("start:T", title=None, scale=x_scale, axis=months)
     bars = (
         alt.Chart(_values(frame[~is_point]))
         .mark_bar(height=11, cornerRadius=3, clip=True, opacity=0.9)
@@ -277,11 +238,24 @@ def _cut(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _decision_colour(present: pd.Series) -> alt.Color:
-    shown = [d for d in DECISIONS if d in set(present)]
-    return alt.Color(
-        "decision:N", title=None, scale=alt.Scale(domain=shown, range=[DECISION_COLOURS.get(d, GREY) for d in shown])
-    )
+def _bars() -> alt.Chart:
+    """Bars in the lower half of their row; the upper half is for its label, which fits a phone that way."""
+    return alt.Chart().mark_bar(height=18, yOffset=10, stroke="white", strokeWidth=1.5)
+
+
+def _row_labels(data: alt.Data | alt.UndefinedType = alt.Undefined) -> alt.Chart:
+    """What a row is and how large, above its bar."""
+    return alt.Chart(data).mark_text(align="left", dy=-9, fontWeight=500).encode(x=alt.value(0))
+
+
+def _tooltip(**titles: str) -> list[alt.Tooltip]:
+    return [alt.Tooltip(f"{column}:N", title=title) for column, title in titles.items()]
+
+
+def _colours(column: str, order: Sequence[str], palette: Mapping[str, str], present: pd.Series) -> alt.Color:
+    """The palette's colours for the values that occur, in their order."""
+    shown = [value for value in order if value in set(present)]
+    return alt.Color(f"{column}:N", title=None, scale=alt.Scale(domain=shown, range=[palette[v] for v in shown]))
 
 
 def _money_axis(audit: StackAudit) -> alt.Axis:
@@ -291,10 +265,10 @@ def _money_axis(audit: StackAudit) -> alt.Axis:
 
 
 def _room(values: pd.Series) -> alt.Scale:
-    """Room beyond the longest bar for the label at its end."""
+    """Room beyond the bars for the labels at their ends."""
     top, bottom = max(0.0, float(values.max())), min(0.0, float(values.min()))
     span = (top - bottom) or 1.0
-    return alt.Scale(domain=[bottom - (0.15 * span if bottom else 0), top + 0.32 * span], nice=False)
+    return alt.Scale(domain=[bottom - (0.15 * span if bottom else 0), top + 0.15 * span], nice=False)
 
 
 def _milliseconds(when: pd.Timestamp) -> int:
@@ -313,7 +287,7 @@ def _finished(
     text: str,
     *,
     rows: int = 0,
-    row_height: int = 34,
+    row_height: int = 46,
     height: int = 0,
 ) -> alt.LayerChart:
     """The layers over one table, as wide as their place, with the words that say what they show."""
