@@ -179,7 +179,7 @@ def moved(page: Any) -> list[tuple[float, float]]:
     page.locator(".noUi-handle").first.focus()
     taken = []
     for move in range(MOVES // REPEATS + 1):
-        page.keyboard.press("Home" if move % 2 else "End")
+        page.keyboard.press("End" if move % 2 else "Home")
         page.wait_for_function("() => redrawn.size > 0", polling=5, timeout=10_000)
         page.wait_for_timeout(500)
         taken.append(tuple(page.evaluate(TAKEN)))

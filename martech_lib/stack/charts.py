@@ -90,7 +90,9 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
     y = alt.Y("title:N", sort=None, title=None, axis=None)
     colour = _colours("severity", SEVERITIES, SEVERITY_COLOURS, frame["severity"])
     # A finding without an amount has no bar: the tick shows its severity all the same.
-    ticks = alt.Chart().mark_tick(thickness=6, height=18, yOffset=10, opacity=1).encode(x=alt.value(3), y=y, color=colour)
+    ticks = (
+        alt.Chart().mark_tick(thickness=6, height=18, yOffset=10, opacity=1).encode(x=alt.value(3), y=y, color=colour)
+    )
     bars = _bars().encode(
         x=alt.X("amount:Q", title="Cost of what is in question", axis=_money_axis(audit)),
         y=y,

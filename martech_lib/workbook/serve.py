@@ -22,6 +22,7 @@ HOST = "127.0.0.1"
 UPLOAD_BYTES = 60_000_000
 IDLE_SECONDS = 300
 CULL_EVERY_SECONDS = 30
+REFILL_SECONDS = 3.0
 EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8", "anywidget"]
 TEMPLATES = places.template_dir() / "voila" / "templates" / "martech"
 CELL_STOPPED = (
@@ -220,7 +221,9 @@ def _voila_config(folder: Path, *, port: int, token: str, titles: list[dict[str,
                 "kernel_spec_manager_class": "martech_lib.workbook.kernel.RunningPython",
                 "resources": {"workbook_pages": titles, "workbook_css": str(_stylesheet()), "language_code": "en"},
             },
-            "VoilaExecutor": {"cell_error_instruction": CELL_STOPPED},
+            # The next kernel warms up once the page just opened is there, so that the two do not compete.
+        "VoilaKernelManager": {"fill_delay": REFILL_SECONDS},
+        "VoilaExecutor": {"cell_error_instruction": CELL_STOPPED},
             "KernelManager": {"transport_encryption": ENCRYPTION},
             "MappingKernelManager": {
                 "cull_idle_timeout": IDLE_SECONDS,

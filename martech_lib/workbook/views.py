@@ -9,6 +9,7 @@ from typing import Any, Literal
 import altair as alt
 import ipywidgets as widgets
 from altair.utils.schemapi import debug_mode
+from IPython.display import display
 
 from martech_lib.workbook.html import note
 from martech_lib.workbook.widgets import Figure
@@ -48,6 +49,7 @@ class Screen:
             return Drawn(render())
         view = widgets.HTML(render())
         view.add_class("wb-view")
+        self._snapshot(view.value)
 
         def redraw() -> None:
             view.value = render()
@@ -59,6 +61,8 @@ class Screen:
         """A view of a chart; where there is nothing to draw it says `otherwise`."""
         if self.mode == "report":
             return Drawn(_figures(draw(), otherwise))
+        if self.mode == "app":
+            self._snapshot(_figures(draw(), otherwise))
         return self._live_figure(draw, otherwise)
 
     def refresh(self) -> None:
@@ -70,6 +74,11 @@ class Screen:
                 self._stale.add(view)
         for redraw in self._texts:
             redraw()
+
+    def _snapshot(self, html: str) -> None:
+        """Put what a view shows into an app's page itself, to be seen until the view has come to life."""
+        if self.mode == "app":
+            display(Drawn(f'<div class="wb-snapshot">{html}</div>'))
 
     def _live_figure(self, draw: Callable[[], Chart | None], otherwise: str) -> Any:
         view, words = Figure(), widgets.HTML()

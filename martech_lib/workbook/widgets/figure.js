@@ -25,7 +25,8 @@ function hasWidth(place) {
 async function draw(place, model, shown) {
   const spec = model.get("spec");
   const [embed] = await Promise.all([sharedVega(), hasWidth(place)]);
-  if (!spec || !spec.mark && !spec.layer) {
+  place.toggleAttribute("data-empty", !spec?.layer && !spec?.mark);
+  if (place.hasAttribute("data-empty")) {
     place.replaceChildren();
     return;
   }
