@@ -348,13 +348,86 @@ class TestThresholds:
     @pytest.mark.parametrize(
         ("row", "words"),
         [
-            ("SA99,1,", "there is no rule 'SA99'; did you mean SA09?"),
-            ("SA03,1,", r"rule SA03 \(No owner\) has no threshold"),
-            ("SA01,50,", r"SA01 \(Low adoption\) came as 50; allowed: 1 number\(s\) between 0 and 1"),
-            ("SA01,half,", "rule SA01: the threshold came as 'half'; allowed is a number"),
+            ("SA99,1,", "row 2, column rule_id: 'SA99' is not a rule; did you mean SA09"),
+            ("SA03,1,", r"'SA03' \(No owner\) has no threshold; those that do: SA01, "),
+            ("SA01,50,", r"column threshold: '50' is not allowed for SA01 \(Low adoption\): one number from 0 to 1"),
+            ("SA01,half,", "'half' is not a number; write 0.4, 40 % or 92"),
+            ("RM01,1e12,", "from 0 to 36500"),
+            ("BU01,nan,", "two numbers with ';' between them not below 0"),
             ("BU01,3;2,", "the first must not exceed the second"),
         ],
     )
     def test_a_wrong_one_is_told(self, tmp_path: Path, row: str, words: str) -> None:
         with pytest.raises(UserError, match=words):
             self.audited(tmp_path, row)
+
+
+class TestNothingGreenOnNoData:
+    """A rule that could not look says so: never zero, never passed."""
+
+    def test_without_a_date_no_dated_rule_passes(self, tmp_path: Path) -> None:
+        write_workspace(tmp_path, [tool(last_reviewed="2020-01-01")])
+        (tmp_path / "profile.csv").unlink()
+        audit = stack.audit(Workspace.open(tmp_path))
+        for rule in ("SA06", "SA08", "SA11", "RM02"):
+            assert "as_of_date in profile.csv" in gap(audit, rule)
+
+    def test_server_side_tracking_that_cannot_be_judged(self) -> None:
+        from martech_lib.core.places import sample_dir
+
+        audit = stack.audit(Workspace.open(sample_dir() / "starter"))
+        assert gap(audit, "BO04") == "needs the column is_server_side in inventory.csv"
+        assert "owner" in gap(audit, "SA03 or SA04")
+
+    def test_adoption_that_nobody_filled_in(self, tmp_path: Path) -> None:
+        audit = audit_of(tmp_path, [tool(seats_paid="", seats_active_90d="", usage_pct="")])
+        assert gap(audit, "SA01") == "needs seats or usage of some tool in inventory.csv"
+        assert audit.summary["stack.right_sizing"] is None
+
+    def test_a_scan_without_a_check_or_without_categories(self, tmp_path: Path) -> None:
+        audit = audit_of(tmp_path / "a", [tool()], consent_scan=[{**SCAN, "scenario": "after_accept"}])
+        assert "needs a check made before the choice" in gap(audit, "CO02")
+        bare = {key: value for key, value in SCAN.items() if key != "category"}
+        assert gap(audit_of(tmp_path / "b", [tool()], consent_scan=[bare]), "CO03") == "needs the column category in consent_scan.csv"
+
+    def test_money_nobody_wrote_down_is_not_zero(self, tmp_path: Path) -> None:
+        bare = {k: v for k, v in tool(pays_back="No").items() if k not in ("renewal_date", "one_off_cost")}
+        audit = audit_of(tmp_path, [bare])
+        assert audit.summary["stack.saving_run_rate"] == 10_000
+        assert audit.summary["stack.saving_in_year"] is audit.summary["stack.one_off_cost"] is None
+        assert not [r for r in audit.reading_records if r.metric == "stack.saving_by_quarter"]
+
+    def test_vendors_are_read_without_an_inventory(self, tmp_path: Path) -> None:
+        write_workspace(tmp_path, [tool()], vendors=[{**VENDOR, "dpa_status": "none"}])
+        (tmp_path / "inventory.csv").unlink()
+        audit = stack.audit(Workspace.open(tmp_path))
+        assert [f.subject for f in found(audit, "CO05")] == ["Acme"]
+        assert audit.summary["stack.tools"] is None
+
+    def test_every_late_exit_counts(self, tmp_path: Path) -> None:
+        late = {"pays_back": "No", "renewal_date": "2026-11-10", "notice_days": "30"}
+        audit = audit_of(tmp_path, [tool("Heap", **late), tool("Hotjar", category="survey", **late)])
+        reading = next(r for r in audit.reading_records if r.segment == "RM02")
+        assert reading.value == 2
+
+
+def test_a_newer_clean_scan_heals(tmp_path: Path) -> None:
+    clean = {**SCAN, "scan_date": "2026-10-20", "category": "Necessary"}
+    assert not found(audit_of(tmp_path, [tool()], consent_scan=[SCAN, clean]), "CO03")
+
+
+def test_a_contract_that_renewed_itself_after_its_date_on_record(tmp_path: Path) -> None:
+    audit = audit_of(tmp_path, [tool(pays_back="No", renewal_date="2026-10-15", notice_days="60")])
+    assert "renewed by itself on 15 Oct 2026: it can be left on 15 Oct 2027" in found(audit, "RM02")[0].evidence
+
+
+def test_server_side_loss_in_money(tmp_path: Path) -> None:
+    reported = [{"month": "2026-09", "channel": "search", "conversions": "100", "value": "10000"}]
+    (finding,) = found(audit_of(tmp_path, [tool()], {"channels": "paid"}, platform_reported=reported), "BO04")
+    assert finding.amount == pytest.approx(0.15 * 10_000 * 12)
+    assert "worth $18k to $36k a year" in finding.evidence
+
+
+def test_the_analyst_may_drop_the_keeper_and_is_told(tmp_path: Path) -> None:
+    audit = audit_of(tmp_path, [tool("Heap", seats_active_90d="6"), tool(decision="Drop")])
+    assert "but Mixpanel is itself to go" in next(d.reason for d in audit.decision_records if d.tool == "Heap")

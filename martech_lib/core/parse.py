@@ -29,6 +29,7 @@ EXPECTED = {
     "share": "is not a share; write it like 0.14 or 14 %",
     "percent": "is not a percentage; write it like 14 or 14 %",
 }
+FIRST_YEAR, LAST_YEAR = 1970, 2199
 DATES_ARE = "dates are written YYYY-MM-DD, like 2026-03-31"
 
 
@@ -89,9 +90,12 @@ def read_date(text: str, *, months: bool = False) -> date | str:
         return f"is not a date; {'months are written YYYY-MM, like 2026-03' if months else DATES_ARE}"
     parts = found.groupdict()
     try:
-        return date(int(parts["year"]), int(parts["month"]), int(parts.get("day") or 1))
+        found_day = date(int(parts["year"]), int(parts["month"]), int(parts.get("day") or 1))
     except ValueError:
         return f"is a day that does not exist; {DATES_ARE}"
+    if not FIRST_YEAR <= found_day.year <= LAST_YEAR:
+        return f"is no year for a contract or a log; years from {FIRST_YEAR} to {LAST_YEAR} are read"
+    return found_day
 
 
 def _list(column: Column, cell: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from martech_lib.core.check import BLANK, STANDS, Breach, breaches, misspelt
 from martech_lib.core.errors import Problem, shown
 from martech_lib.core.files import RawTable, Unreadable, read_raw
 from martech_lib.core.grid import gaps
+from martech_lib.core.limits import limit_breaches
 from martech_lib.core.numbers import read_number
 from martech_lib.core.parse import Parsed, parse_column, rows_named
 from martech_lib.core.profile import marked_amounts, profile_breaches
@@ -107,6 +108,8 @@ def _all_breaches(
     found = [b for b in breaches(declared, frame) if not _explained(b, raw, without_key)]
     if declared.name == "profile" and {"key", "value"} <= set(frame):
         found += profile_breaches(frame)
+    if declared.name == "thresholds" and {"rule_id", "threshold"} <= set(frame):
+        found += limit_breaches(frame)
     named = [name for name in declared.grid if name in frame]
     if declared.grid and len(named) == len(declared.grid) and len(frame) and frame[named].notna().to_numpy().all():
         found += gaps(declared, frame)

@@ -42,6 +42,34 @@ def count(n: int, singular: str) -> str:
     return f"{n:,} {singular if n == 1 else singular + 's'}"
 
 
+def fitting(n: float, one: str, many: str) -> str:
+    """The word that agrees with a number: "renews" for 1, "renew" for any other."""
+    return one if n == 1 else many
+
+
+def in_full(value: float | None, *, unit: str = "", least: int = 0) -> str:
+    """A limit with the digits it has, up to six and no fewer than `least`: 1.25, 5,000; a "share" as 12.5 %."""
+    if _is_blank(value):
+        return UNKNOWN
+    assert value is not None
+    digits = max(least, _digits(value * 100 if unit == "share" else value))
+    return percent(value, digits) if unit == "share" else number(value, digits)
+
+
+def told_apart(value: float, limit: float) -> tuple[str, str]:
+    """Two shares as percent, with as few digits as show the limit as it is and, up to three, tell the two apart."""
+    tried = range(min(3, _digits(limit * 100)), 4)
+    pairs = [(percent(value, digits), percent(limit, digits)) for digits in tried]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0 if value == limit else -1])
+
+
+def mid_sentence(title: str) -> str:
+    """A title inside a sentence: "Low adoption" -> "low adoption"; DPA, B2C and HubSpot keep their capitals."""
+    first = title.split(" ")[0]
+    is_ordinary = first[1:] == first[1:].lower() and not any(letter.isdigit() for letter in first)
+    return title[:1].lower() + title[1:] if is_ordinary else title
+
+
 def day(when: date | None) -> str:
     """31 Oct 2026."""
     return UNKNOWN if when is None else f"{when.day} {when:%b %Y}"
@@ -72,6 +100,11 @@ def _shortened(amount: float) -> str:
     rounded = float(f"{amount:.3g}")
     size, letter = next((size, letter) for size, letter in SIZES if rounded >= size)
     return f"{rounded / size:g}{letter}"
+
+
+def _digits(value: float) -> int:
+    """How many digits after the point a number has, six at most."""
+    return next(digits for digits in range(7) if round(value, digits) == round(value, 6))
 
 
 def _is_blank(value: float | None) -> bool:

@@ -13,6 +13,8 @@ from martech_lib.stack.inventory import Tool
 from martech_lib.stack.taxonomy import categories_listing
 
 StepStatus = Literal["Done", "Next", "Not yet", "Bought too early", "Gap", "Not measured"]
+LOST_SERVER_SIDE = (0.15, 0.30)
+SIZED = (7, 8)  # steps that pay from a certain size on
 ATTRIBUTION = ("multi-touch attribution", "marketing-mix modeling", "incrementality")
 
 
@@ -96,8 +98,7 @@ def build_order_findings(evidence: Evidence) -> Iterator[Finding]:
     for rule_id, step in (("BO02", steps[6]), ("BO03", steps[7])):
         yield from _threshold_finding(evidence, rule_id, step)
     if not server_side_gap(evidence) and "paid" in _channels(evidence) and not fulfilling(STEPS[5], evidence):
-        words = "paid media runs and no tool reports conversions server-side; platforms then miss 15 to 30 % of them"
-        yield _stack_finding(evidence, "BO04", words)
+        yield _no_server_side(evidence)
     warehouses = fulfilling(STEPS[0], evidence)
     if warehouses and not _feeds_back(evidence):
         named = listed([t.tool for t in warehouses])
@@ -127,19 +128,19 @@ def server_side_gap(evidence: Evidence) -> str:
 
 def _status(n: int, present: dict[int, list[Tool]], needs: dict[int, _Need], following: int | None) -> StepStatus:
     if present[n]:
-        return "Bought too early" if needs[n].due is False and n in (7, 8) else "Done"
+        return "Bought too early" if needs[n].due is False and n in SIZED else "Done"
     if needs[n].due is None:
         return "Not measured"
     if not needs[n].due:
         return "Not yet"
-    if _later_present(n, present):
-        return "Gap"
-    return "Next" if n == following else "Not yet"
+    if n == following:
+        return "Next"
+    return "Gap" if n in SIZED or _later_present(n, present) else "Not yet"
 
 
 def _reason(n: int, present: dict[int, list[Tool]], needs: dict[int, _Need], following: int | None) -> str:
     reason = needs[n].reason
-    if not present[n] and needs[n].due and n != following and not _later_present(n, present):
+    if not present[n] and needs[n].due and n not in (following, *SIZED) and not _later_present(n, present):
         return f"after step {following}" + (f"; {reason}" if reason else "")
     return reason
 
@@ -180,7 +181,8 @@ def _size_need(evidence: Evidence, key: str, rule_id: str, what: str) -> _Need:
     spoken = (lambda v: money(v, evidence.currency)) if rule_id == "BO03" else number
     if reached:
         return _Need(True, f"{spoken(size)} {what}, from {spoken(limit)} on it pays")
-    return _Need(False, f"{spoken(size)} {what}: {spoken(limit - size)} short of {spoken(limit)}")
+    off = f"{spoken(limit - size)} short of {spoken(limit)}" if size < limit else f"has to be above {spoken(limit)}"
+    return _Need(False, f"{spoken(size)} {what}: {off}")
 
 
 def _threshold_finding(evidence: Evidence, rule_id: str, step: StepReading) -> Iterator[Finding]:
@@ -199,6 +201,19 @@ def _stack_finding(
     rule = evidence.rules[rule_id]
     unit = f"{evidence.currency}/year" if amount is not None else ""
     return Finding(rule_id, "stack", rule.severity, words, decision or rule.decision, amount, unit, source="inventory")
+
+
+def _no_server_side(evidence: Evidence) -> Finding:
+    """BO04; in money where the platforms' conversions have a value: the least that is lost, over a year."""
+    words = "paid media runs and no tool reports conversions server-side; platforms then miss 15 to 30 % of them"
+    reported = [row for row in evidence.rows("platform_reported") if row.get("value") is not None]
+    if not reported:
+        return _stack_finding(evidence, "BO04", words)
+    latest = max(str(row["month"]) for row in reported)
+    month = sum(float(row["value"]) for row in reported if str(row["month"]) == latest)
+    low, high = (money(share * month * 12, evidence.currency) for share in LOST_SERVER_SIDE)
+    words += f", worth {low} to {high} a year at the value reported for {latest[:7]}"
+    return _stack_finding(evidence, "BO04", words, amount=LOST_SERVER_SIDE[0] * month * 12)
 
 
 def _feeds_back(evidence: Evidence) -> bool:

@@ -68,7 +68,9 @@ def cadences(evidence: Evidence) -> tuple[Cadence, ...]:
 
 
 def _cadence(evidence: Evidence, name: str, every: int, dates: list[date | None] | None, needs: str) -> Cadence:
-    if not dates or evidence.as_of is None:
+    if evidence.as_of is None:
+        return Cadence(name, every, None, "not measured", "needs as_of_date in profile.csv")
+    if not dates:
         return Cadence(name, every, None, "not measured", f"needs {needs}")
     late = [d for d in dates if d is None or (evidence.as_of - d).days > every]
     known = [d for d in dates if d is not None]
@@ -90,6 +92,8 @@ def _last_tests(evidence: Evidence) -> list[date | None] | None:
     """The end of the latest test of each channel that was ever tested."""
     latest: dict[str, Any] = {}
     for row in evidence.rows("lift_tests"):
+        if evidence.as_of is None or row["end"] > evidence.as_of:
+            continue
         latest[row["channel"]] = max(row["end"], latest.get(row["channel"], row["end"]))
     return list(latest.values()) or None
 

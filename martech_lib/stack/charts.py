@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from martech_lib.core.palette import BLUE, DECISION_COLOURS, GREEN, INK, ORANGE, SEVERITY_COLOURS
+from martech_lib.core.palette import BLUE, DECISION_COLOURS, GREEN, INK, MUTED, ORANGE, SEVERITY_COLOURS
 from martech_lib.core.results import SEVERITIES
 from martech_lib.core.spoken import count, day, listed, money
 from martech_lib.stack.decisions import DECISIONS
@@ -20,12 +20,15 @@ MOST_SEGMENTS = 400
 LONGEST = 60
 SEVERITY_ORDER = list(SEVERITIES)
 PLANNED = "planned work"
+POINTS = {"renewal": "diamond", "contract end": "square", "notice deadline": "triangle-down"}
 ROADMAP_COLOURS = {
     "drop": ORANGE,
     "consolidate": DECISION_COLOURS["Consolidate"],
     "replace": DECISION_COLOURS["Replace"],
+    "fix": GREEN,
     PLANNED: BLUE,
     "renewal": INK,
+    "contract end": MUTED,
     "notice deadline": DECISION_COLOURS["Re-evaluate"],
 }
 
@@ -198,7 +201,7 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     frame = roadmap_rows(audit)
     frame["from"], frame["until"] = frame["start"].map(day), frame["end"].map(day)
     frame["start"], frame["end"] = frame["start"].map(_milliseconds), frame["end"].map(_milliseconds)
-    is_point = frame["kind"].isin(["renewal", "notice deadline"])
+    is_point = frame["kind"].isin(POINTS)
     order = frame.groupby("row")["start"].min().sort_values(kind="stable").index.tolist()
     colour = _colours("kind", list(ROADMAP_COLOURS), ROADMAP_COLOURS, frame["kind"])
     y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=125, grid=True))
@@ -222,7 +225,7 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
             shape=alt.Shape(
                 "kind:N",
                 legend=None,
-                scale=alt.Scale(domain=["renewal", "notice deadline"], range=["diamond", "triangle-down"]),
+                scale=alt.Scale(domain=list(POINTS), range=list(POINTS.values())),
             ),
             tooltip=tooltip,
         )

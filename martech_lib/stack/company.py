@@ -48,8 +48,7 @@ def _outside_band(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _no_roadmap(evidence: Evidence) -> Iterator[Finding]:
-    if evidence.as_of is None:
-        return
+    assert evidence.as_of is not None
     last = evidence.as_of + timedelta(days=int(evidence.rules["RM01"].threshold[0]))
     typed = [row for row in evidence.rows("roadmap") if row["end"] >= evidence.as_of and row["start"] <= last]
     if typed:

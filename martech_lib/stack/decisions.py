@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Literal, NamedTuple
 
 from martech_lib.core.results import Finding
@@ -11,10 +12,12 @@ from martech_lib.stack.build_order import bought_too_early
 from martech_lib.stack.duplicates import duplicates
 from martech_lib.stack.evidence import Evidence
 from martech_lib.stack.inventory import Tool
-from martech_lib.stack.renewals import renewal_of
+from martech_lib.stack.renewals import Renewal, is_too_late, renewal_of
 
 DECISIONS = ("Keep", "Re-evaluate", "Consolidate", "Drop", "Replace", "Fix")
 LEAVING = ("Drop", "Consolidate")
+ABOUT_TOOLS = ("SA", "CO")
+NOTHING_FOUND = "no finding asks for a change"
 COMPLIANCE = ("CO05", "CO02", "CO03")
 PRECEDENCE = (
     (COMPLIANCE[:1], "Replace"),
@@ -37,6 +40,7 @@ class Decision(NamedTuple):
         reason: Why, in words; a conflict between the two is told.
         annual_cost: Today's cost a year.
         saving: Run-rate saving a year of the standing decision; negative when a replacement costs more.
+        conflict: The critical compliance rules that stay open against the analyst's decision, "" for none.
     """
 
     tool: str
@@ -46,6 +50,7 @@ class Decision(NamedTuple):
     reason: str
     annual_cost: float
     saving: float
+    conflict: str = ""
 
 
 class Suggestion(NamedTuple):
@@ -59,40 +64,48 @@ def decide(evidence: Evidence, findings: Iterable[Finding]) -> tuple[Decision, .
     """One Decision for each active tool, in the order of the inventory."""
     by_tool: dict[str, list[Finding]] = {tool.tool: [] for tool in evidence.tools}
     for finding in findings:
-        by_tool.get(finding.subject, []).append(finding)
+        if finding.rule.startswith(ABOUT_TOOLS):
+            by_tool.get(finding.subject, []).append(finding)
     early = bought_too_early(evidence)
     suggestions = {t.tool: _suggest(by_tool[t.tool], early.get(t.tool, "")) for t in evidence.tools}
-    for spare, keeper in duplicates(evidence.tools):
-        suggestions[spare.tool] = _with_lost_keeper(suggestions[spare.tool], keeper.tool, suggestions[keeper.tool])
+    standing = {t.tool: t.decision or suggestions[t.tool].decision for t in evidence.tools}
+    keepers = {spare.tool: keeper.tool for spare, keeper in duplicates(evidence.tools)}
+    for tool in evidence.tools:
+        if standing[tool.tool] == "Consolidate":
+            target = tool.consolidate_into or keepers.get(tool.tool, "")
+            suggestions[tool.tool] = _with_target(suggestions[tool.tool], target, standing)
     return tuple(_decision(tool, suggestions[tool.tool], by_tool[tool.tool]) for tool in evidence.tools)
 
 
 def late_exits(evidence: Evidence, decisions: Sequence[Decision]) -> Iterator[Finding]:
-    """RM02: a tool that is to go, whose notice deadline has passed on a contract that renews by itself."""
+    """RM02: a tool that is to go after its contract renewed by itself, or too late to stop that."""
     rule = evidence.rules["RM02"]
-    if evidence.lacks(rule.needs) or evidence.as_of is None:
+    if evidence.lacks(rule.needs):
         return
+    assert evidence.as_of is not None
     for tool, decision in zip(evidence.tools, decisions, strict=True):
         renewal = renewal_of(tool, evidence.as_of)
-        if decision.decision in (*LEAVING, "Replace") and renewal and renewal.is_late:
-            words = (
-                f"{tool.tool} is to go ({decision.decision}), but notice was due on {day(renewal.notice_by)} and the "
-                f"contract renews by itself on {day(renewal.renews)}: "
-                f"it can be left on {day(renewal.leaves)} at the earliest"
-            )
-            unit = f"{evidence.currency}/year"
+        if decision.decision in (*LEAVING, "Replace") and renewal and is_too_late(tool, renewal, evidence.as_of):
             yield Finding(
-                rule.id,
-                "stack",
-                rule.severity,
-                words,
-                rule.decision,
-                tool.annual_cost,
-                unit,
-                tool.owner or "",
-                renewal.renews,
-                "inventory",
+                rule=rule.id,
+                subject="stack",
+                severity=rule.severity,
+                evidence=_too_late(tool, decision, renewal, evidence.as_of),
+                decision=rule.decision,
+                amount=tool.annual_cost,
+                unit=f"{evidence.currency}/year",
+                owner=tool.owner or "",
+                due=renewal.renews,
+                source="inventory",
             )
+
+
+def _too_late(tool: Tool, decision: Decision, renewal: Renewal, as_of: date) -> str:
+    when = f"notice was due on {day(renewal.notice_by)} and the contract renews by itself on {day(renewal.renews)}"
+    if renewal.notice_by >= as_of and renewal.renewed:
+        when = f"the contract renewed by itself on {day(renewal.renewed)}"
+    earliest = f"it can be left on {day(renewal.leaves)} at the earliest"
+    return f"{tool.tool} is to go ({decision.decision}), but {when}: {earliest}"
 
 
 def saving_of(tool: Tool, decision: str) -> float:
@@ -110,26 +123,37 @@ def _suggest(findings: Sequence[Finding], early: str) -> Suggestion:
         if deciding:
             return Suggestion(decision, f"{deciding[0].rule}: {deciding[0].evidence}")
     doubts = [f"{f.rule}: {f.evidence}" for f in findings if f.decision == "Re-evaluate"] + ([early] if early else [])
-    return (
-        Suggestion("Re-evaluate", "; ".join(doubts)) if doubts else Suggestion("Keep", "no finding asks for a change")
-    )
+    if doubts:
+        return Suggestion("Re-evaluate", "; ".join(doubts))
+    open_points = [f"{f.rule}: {f.evidence}" for f in findings if f.severity != "info"]
+    return Suggestion("Keep", "; ".join(["keep, and put right", *open_points]) if open_points else NOTHING_FOUND)
 
 
-def _with_lost_keeper(suggestion: Suggestion, keeper: str, of_keeper: Suggestion) -> Suggestion:
-    """A category must not end empty: say so when the tool to consolidate into is itself to go."""
-    if suggestion.decision != "Consolidate" or of_keeper.decision not in LEAVING:
+def _with_target(suggestion: Suggestion, target: str, standing: Mapping[str, str]) -> Suggestion:
+    """A category must not end empty: say so when the tool to consolidate into is itself to go, or unknown."""
+    if not target:
         return suggestion
-    words = f"{suggestion.reason}; but {keeper} is itself suggested to go: settle which of them stays first"
-    return Suggestion("Consolidate", words)
+    known = {name.lower(): decision for name, decision in standing.items()}
+    words = suggestion.reason
+    if target.lower() not in known:
+        words += f"; to be consolidated into {target}, which is no active tool of the inventory"
+    elif known[target.lower()] in LEAVING:
+        words += f"; but {target} is itself to go: settle which of them stays first"
+    return Suggestion(suggestion.decision, words)
 
 
 def _decision(tool: Tool, suggestion: Suggestion, findings: Sequence[Finding]) -> Decision:
     suggested, words = suggestion
     decision = tool.decision or suggested
+    conflict = _open_compliance(decision, findings) if tool.decision else ""
     if tool.decision and tool.decision != suggested:
-        words = f"the analyst's own; the rules suggest {suggested} ({words}){_open_compliance(decision, findings)}"
+        words = f"the analyst's own; the rules suggest {suggested} ({words})"
     elif tool.decision:
         words = f"the analyst and the rules agree ({words})"
+    if decision == "Replace" and tool.replacement_cost is None:
+        words += "; the replacement's cost is unknown, taken to be the same"
+    if conflict:
+        words += f" - conflict: the critical compliance finding {conflict} stays open"
     return Decision(
         tool=tool.tool,
         decision=decision,
@@ -138,11 +162,10 @@ def _decision(tool: Tool, suggestion: Suggestion, findings: Sequence[Finding]) -
         reason=words,
         annual_cost=tool.annual_cost,
         saving=saving_of(tool, decision),
+        conflict=conflict,
     )
 
 
 def _open_compliance(decision: str, findings: Sequence[Finding]) -> str:
     open_rules = sorted({f.rule for f in findings if f.rule in COMPLIANCE})
-    if decision not in ("Keep", "Re-evaluate") or not open_rules:
-        return ""
-    return f" - conflict: the critical compliance finding {' and '.join(open_rules)} stays open"
+    return " and ".join(open_rules) if decision in ("Keep", "Re-evaluate") else ""

@@ -13,7 +13,9 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.stack.inventory import Inventory, Tool, read_inventory
 from martech_lib.stack.thresholds import Rule, read_overrides, rules_with
 
-REGISTERS = ("attributes", "vendors", "consent_scan", "roadmap", "lift_tests", "lenses", "ai_checklist")
+REGISTERS = (
+    "attributes", "vendors", "consent_scan", "roadmap", "platform_reported", "lift_tests", "lenses", "ai_checklist",
+)  # fmt: skip
 READ = ("inventory", "inventory_previous", "profile", "thresholds", *REGISTERS)
 Record = Mapping[str, Any]
 
@@ -53,7 +55,7 @@ class Evidence:
     @property
     def currency(self) -> str:
         """Three letters; USD unless the profile says otherwise."""
-        return str(self.profile.get("currency", "USD"))
+        return str(self.profile.get("currency", "USD")).upper()
 
     def rows(self, table: str) -> Sequence[Record]:
         """A register's rows; none when the table is not there."""
@@ -67,12 +69,17 @@ class Evidence:
 
     def lacks(self, needs: str) -> str:
         """What is missing for a rule, in words; "" when one of its ways (`|`) has all its parts (`+`)."""
-        if not self.tools:
-            return "no inventory: supply inventory.csv"
+        if "inventory" in needs and not self.tools:
+            return self._no_tools()
         gaps = [self._gaps(way.split("+")) for way in needs.split("|")]
         if any(not gap for gap in gaps):
             return ""
         return "needs " + " or ".join(dict.fromkeys(" and ".join(gap) for gap in gaps))
+
+    def _no_tools(self) -> str:
+        if self.inventory.retired:
+            return "no active tool: every row of inventory.csv is retired"
+        return "no inventory: supply inventory.csv"
 
     def _gaps(self, parts: Sequence[str]) -> list[str]:
         return [self._described(part) for part in parts if not self._has(part)]
@@ -83,7 +90,7 @@ class Evidence:
             return column in self.inventory.columns
         if table == "profile":
             return column in self.profile
-        return table in self.registers
+        return table in self.registers and (not column or column in self.registers[table][0])
 
     @staticmethod
     def _described(part: str) -> str:

@@ -9,7 +9,7 @@ from martech_lib.core.results import Finding
 from martech_lib.core.spoken import listed
 from martech_lib.stack.evidence import Evidence
 
-EVERY_SYSTEM = re.compile(r"^all\b", re.IGNORECASE)
+EVERY_SYSTEM = re.compile(r"^all(\s+(systems?|tools?)\b.*)?$", re.IGNORECASE)
 WITH_NAME = re.compile(r"^(?P<kind>[^()]+)\((?P<name>[^()]+)\)$")
 
 
@@ -19,12 +19,13 @@ def outside_findings(evidence: Evidence) -> Iterator[Finding]:
     if evidence.lacks(rule.needs):
         return
     known = known_names(evidence)
-    mentions: dict[str, list[str]] = {}
+    mentions: dict[str, list[tuple[str, str]]] = {}
     for name, place in _mentioned(evidence):
-        if not EVERY_SYSTEM.match(name) and not _variants(name) & known:
-            mentions.setdefault(name, []).append(place)
-    for name, found_in in mentions.items():
-        tables = list(dict.fromkeys(found_in))
+        if not EVERY_SYSTEM.match(name.strip()) and not _variants(name) & known:
+            mentions.setdefault(name.strip().lower(), []).append((name.strip(), place))
+    for found_in in mentions.values():
+        name = found_in[0][0]
+        tables = list(dict.fromkeys(place for _, place in found_in))
         yield Finding(
             rule=rule.id,
             subject=name,

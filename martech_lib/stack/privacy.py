@@ -16,6 +16,9 @@ OPT_OUT_SCENARIO = "gpc_optout"
 OPT_IN_SCENARIOS = ("before_choice", "after_reject")
 
 
+Check = tuple[str, str, str]
+
+
 class ConsentScan(NamedTuple):
     """A consent scan in numbers.
 
@@ -27,7 +30,7 @@ class ConsentScan(NamedTuple):
     """
 
     checks: int
-    failed: tuple[tuple[str, str, str], ...]
+    failed: tuple[Check, ...]
     items: tuple[str, ...]
     fires: int
 
@@ -38,15 +41,19 @@ class ConsentScan(NamedTuple):
 
 
 def read_scan(evidence: Evidence) -> ConsentScan:
-    """Count the checks of `consent_scan`: opt-in regions before choice and after rejection, US states after opt-out."""
-    checks: dict[tuple[str, str, str], list[str]] = {}
-    for row in evidence.rows("consent_scan"):
-        if _forbids(row["scenario"], row["region"]):
-            fired = checks.setdefault((row["page"], row["scenario"], row["region"]), [])
-            if _is_non_essential(row):
-                fired.append(row["name"])
+    """Count the checks of `consent_scan`: opt-in regions before the choice and after a rejection, US states after an
+    opt-out. Of a check that was made several times the newest scan counts."""
+    rows = [row for row in evidence.rows("consent_scan") if _forbids(row["scenario"], row["region"])]
+    newest: dict[Check, Any] = {}
+    for row in rows:
+        newest[_check(row)] = max(row["scan_date"], newest.get(_check(row), row["scan_date"]))
+    checks: dict[Check, list[str]] = {check: [] for check in newest}
+    for row in rows:
+        if row["scan_date"] == newest[_check(row)] and _is_non_essential(row):
+            checks[_check(row)].append(row["name"])
     names = [name for fired in checks.values() for name in fired]
-    return ConsentScan(len(checks), tuple(k for k, v in checks.items() if v), tuple(dict.fromkeys(names)), len(names))
+    failed = tuple(check for check, fired in checks.items() if fired)
+    return ConsentScan(len(checks), failed, tuple(dict.fromkeys(names)), len(names))
 
 
 def consent_findings(evidence: Evidence) -> Iterator[Finding]:
@@ -92,6 +99,10 @@ def _consent_tool(evidence: Evidence) -> Tool | None:
     tools = [tool for tool in evidence.tools if tool.category == "consent management"]
     spare = {duplicate.tool for duplicate, _ in duplicates(tools)}
     return next((tool for tool in tools if tool.tool not in spare), None)
+
+
+def _check(row: Mapping[str, Any]) -> Check:
+    return row["page"], row["scenario"], row["region"]
 
 
 def _forbids(scenario: str, region: str) -> bool:

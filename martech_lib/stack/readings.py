@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from martech_lib.core.results import Finding, Reading, Status, not_measured
-from martech_lib.core.spoken import money, number, percent
+from martech_lib.core.results import Reading, Status, not_measured
+from martech_lib.core.spoken import count, money, number, percent
 from martech_lib.stack.build_order import StepReading
 from martech_lib.stack.cadences import Cadence
 from martech_lib.stack.evidence import Evidence
@@ -14,8 +14,8 @@ from martech_lib.stack.inventory import by_category
 from martech_lib.stack.savings import Savings
 from martech_lib.stack.taxonomy import LAYERS
 
+UNDATED = "needs renewal_date in inventory.csv for the tools that are to go"
 HEAD_LOW, HEAD_HIGH = 4_000.0, 10_000.0
-GROUPS = {"SA03 or SA04": ("SA03", "SA04"), "CO02 or CO03": ("CO02", "CO03")}
 
 
 def before_readings(evidence: Evidence) -> Iterator[Reading]:
@@ -68,25 +68,6 @@ def spending_readings(evidence: Evidence) -> Iterator[Reading]:
         )  # fmt: skip
 
 
-def finding_readings(evidence: Evidence, findings: Sequence[Finding]) -> Iterator[Reading]:
-    """How many findings there are, in all and by rule; a rule that cannot be measured says what it needs."""
-    if not evidence.tools:
-        yield not_measured("stack.findings", needs="no inventory: supply inventory.csv", unit="findings")
-        return
-    severe = [f for f in findings if f.severity in ("critical", "high")]
-    status: Status = "fail" if severe else "watch" if findings else "pass"
-    yield _reading(evidence, "stack.findings", len(findings), "findings", target="0 critical or high", status=status)
-    for rule in evidence.rules.values():
-        gap = evidence.lacks(rule.needs)
-        if gap:
-            yield not_measured("stack.findings", needs=gap, unit="subjects", segment=rule.id)
-        else:
-            yield _subjects(evidence, findings, rule.id, (rule.id,), rule.title)
-    for name, ids in GROUPS.items():
-        if not all(evidence.lacks(evidence.rules[i].needs) for i in ids):
-            yield _subjects(evidence, findings, name, ids, "distinct tools with either finding")
-
-
 def after_readings(evidence: Evidence, saved: Savings) -> Iterator[Reading]:
     """Tools, cost and ratios once the decisions are carried out, and what they save."""
     if not evidence.tools:
@@ -111,17 +92,10 @@ def after_readings(evidence: Evidence, saved: Savings) -> Iterator[Reading]:
             evidence, "stack.saving_share", saved.run_rate / cost, "share", method="run-rate saving / annual cost"
         )
     yield _in_year(evidence, saved)
-    yield _reading(
-        evidence,
-        "stack.one_off_cost",
-        saved.one_off,
-        evidence.currency,
-        method="migration and termination costs on record",
-    )
+    yield _one_off(evidence, saved)
     if saved.right_sizing is None:
-        yield not_measured(
-            "stack.right_sizing", needs="needs seats_paid and seats_active_90d in inventory.csv", unit=unit
-        )
+        needs = "needs seats_paid and seats_active_90d in inventory.csv, filled in for some tool"
+        yield not_measured("stack.right_sizing", needs=needs, unit=unit)
     else:
         method = "cost of the unused seats of tools kept or fixed; not part of the saving"
         yield _reading(evidence, "stack.right_sizing", saved.right_sizing, unit, method=method)
@@ -201,35 +175,31 @@ def _stack_roi(evidence: Evidence) -> Reading:
     how = "a named outcome metric" if has_outcomes else 'payback "Yes", as the inventory has no outcome_metric column'
     return _reading(
         evidence, "stack.roi", sum(t.annual_cost for t in tied) / cost, "share", n=len(tied), target="100 %",
-        status="pass" if len(tied) == len(evidence.tools) else "watch",
+        status="pass" if all(t in tied for t in evidence.tools if t.annual_cost) else "watch",
         method=f"share of spend with a documented job and {how}",
     )  # fmt: skip
 
 
 def _in_year(evidence: Evidence, saved: Savings) -> Reading:
     if saved.in_year is None:
-        return not_measured("stack.saving_in_year", needs="needs as_of_date in profile.csv", unit=evidence.currency)
-    left_out = (
-        f"{money(saved.undated, evidence.currency)} a year without a renewal date is left out" if saved.undated else ""
-    )
+        needs = "needs as_of_date in profile.csv" if evidence.as_of is None else UNDATED
+        return not_measured("stack.saving_in_year", needs=needs, unit=evidence.currency)
+    left_out = ""
+    if saved.undated:
+        left_out = f"{money(saved.undated, evidence.currency)} a year without a renewal date is left out"
     method = "twelve months from the audit date, each tool from its renewal on, less one-off costs"
-    return _reading(evidence, "stack.saving_in_year", saved.in_year, evidence.currency, method=method)._replace(
-        reason=left_out
-    )
+    return _reading(evidence, "stack.saving_in_year", saved.in_year, evidence.currency, method=method, reason=left_out)
 
 
-def _subjects(evidence: Evidence, findings: Sequence[Finding], segment: str, ids: Sequence[str], title: str) -> Reading:
-    n = len({f.subject for f in findings if f.rule in ids})
-    return _reading(
-        evidence,
-        "stack.findings",
-        n,
-        "subjects",
-        segment=segment,
-        target="0",
-        status="fail" if n else "pass",
-        method=title,
+def _one_off(evidence: Evidence, saved: Savings) -> Reading:
+    if saved.one_off is None:
+        needs = "needs the column one_off_cost in inventory.csv"
+        return not_measured("stack.one_off_cost", needs=needs, unit=evidence.currency)
+    blank = (
+        f"{count(saved.one_off_blank, 'tool')} acted on without a one-off cost on record" if saved.one_off_blank else ""
     )
+    method = "migration and termination costs on record"
+    return _reading(evidence, "stack.one_off_cost", saved.one_off, evidence.currency, method=method, reason=blank)
 
 
 def _reading(

@@ -12,41 +12,52 @@ class Renewal(NamedTuple):
     """The next turn of a contract.
 
     Attributes:
-        renews: The next renewal on or after the audit date.
-        notice_by: Last day for notice; a blank notice period reads as none.
-        is_late: Notice is past on a contract that renews by itself.
-        leaves: The first day on which it costs nothing any more, were it ended now.
+        renews: Its next renewal, or its end if it does not renew by itself; never before the audit date.
+        notice_by: Last day for notice before that; a blank notice period reads as none.
+        leaves: The first day on which it costs nothing any more, were notice given on the audit date.
+        renewed: When it last renewed by itself after the date on record; None when it did not.
+        ends: Whether it ends by itself.
     """
 
     renews: date
     notice_by: date
-    is_late: bool
     leaves: date
+    renewed: date | None
+    ends: bool
 
 
 def renewal_of(tool: Tool, as_of: date) -> Renewal | None:
     """The contract's next renewal; None without a renewal date.
 
-    A renewal date in the past rolls on year by year, unless the contract is said not to renew by itself: then it
-    can be left at once.
+    A contract that is not said to end by itself is taken to renew year by year: a saving is then dated late rather
+    than early. One that ended before the audit date can be left at once.
     """
     if tool.renewal_date is None:
         return None
-    if tool.renewal_date < as_of and tool.auto_renew is False:
-        return Renewal(tool.renewal_date, tool.renewal_date, False, as_of)
-    renews = _next_on_or_after(tool.renewal_date, as_of)
-    notice_by = renews - timedelta(days=int(tool.notice_days or 0))
-    is_late = bool(tool.auto_renew) and notice_by < as_of
-    leaves = _years_later(renews, 1) if is_late else renews
-    return Renewal(renews, notice_by, is_late, leaves)
+    notice = timedelta(days=int(tool.notice_days or 0))
+    if tool.auto_renew is False:
+        end = max(tool.renewal_date, as_of)
+        return Renewal(end, end - notice, end, None, True)
+    turns = [_years_later(tool.renewal_date, years) for years in _years_around(tool.renewal_date, as_of, notice)]
+    ahead = [turn for turn in turns if turn >= as_of]
+    leaves = next(turn for turn in ahead if turn - notice >= as_of)
+    renewed = max((turn for turn in turns if turn < as_of), default=None)
+    return Renewal(ahead[0], ahead[0] - notice, leaves, renewed, False)
 
 
-def _next_on_or_after(renewal: date, as_of: date) -> date:
-    years = max(0, as_of.year - renewal.year)
-    moved = _years_later(renewal, years)
-    return moved if moved >= as_of else _years_later(renewal, years + 1)
+def is_too_late(tool: Tool, renewal: Renewal, as_of: date) -> bool:
+    """Whether the deadline on record has passed on a contract that is known to renew by itself."""
+    return bool(tool.auto_renew) and (renewal.renewed is not None or renewal.notice_by < as_of)
+
+
+def _years_around(first: date, as_of: date, notice: timedelta) -> range:
+    """Years from the date on record to the first turn that can certainly still be stopped."""
+    return range(max(0, (as_of + notice).year - first.year + 1) + 1)
 
 
 def _years_later(when: date, years: int) -> date:
-    is_leap_day = (when.month, when.day) == (2, 29)
-    return when.replace(year=when.year + years, day=28 if is_leap_day and years else when.day)
+    """The same day in a later year; 29 February becomes the 28th in a common year."""
+    try:
+        return when.replace(year=when.year + years)
+    except ValueError:
+        return when.replace(year=when.year + years, day=28)

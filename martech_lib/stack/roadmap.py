@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from martech_lib.stack.decisions import LEAVING, Decision
+from martech_lib.stack.decisions import Decision
 from martech_lib.stack.evidence import Evidence
 from martech_lib.stack.inventory import Tool
-from martech_lib.stack.renewals import renewal_of
+from martech_lib.stack.renewals import Renewal, renewal_of
+
+REVIEW_DAYS = 92
 
 
 class RoadmapItem(NamedTuple):
@@ -18,7 +20,7 @@ class RoadmapItem(NamedTuple):
     Attributes:
         item: What happens.
         tool: Which tool it is about, "" for none.
-        kind: renewal, notice deadline, or the decision or type of a planned row.
+        kind: renewal, contract end, notice deadline, or the decision or type of a planned row.
         start: First day.
         end: Last day; the start itself for a point in time.
         owner: Who does it, "" when nobody is named.
@@ -60,15 +62,23 @@ def _planned(evidence: Evidence) -> Iterator[RoadmapItem]:
 def _from_contracts(evidence: Evidence, decisions: Sequence[Decision], as_of: date) -> Iterator[RoadmapItem]:
     for tool, decision in zip(evidence.tools, decisions, strict=True):
         renewal = renewal_of(tool, as_of)
-        if renewal is None or renewal.renews < as_of:
-            continue
-        yield _point(tool, f"{tool.tool} renews", "renewal", renewal.renews)
-        if tool.notice_days and renewal.notice_by >= as_of:
-            yield _point(tool, f"Notice for {tool.tool}", "notice deadline", renewal.notice_by)
-        if decision.decision in (*LEAVING, "Replace"):
-            words, kind = f"{decision.decision} {tool.tool}", decision.decision.lower()
-            owner = tool.owner or ""
-            yield RoadmapItem(words, tool.tool, kind, as_of, renewal.leaves, owner, None, -decision.saving, "decisions")
+        if renewal:
+            yield from _turns(tool, renewal, as_of)
+        if decision.decision not in ("Keep", "Re-evaluate"):
+            # Without a renewal date, and for a fix, the next quarterly review is the day to be done by.
+            leaves = renewal and decision.decision != "Fix"
+            end = renewal.leaves if renewal and leaves else as_of + timedelta(days=REVIEW_DAYS)
+            words, kind, change = f"{decision.decision} {tool.tool}", decision.decision.lower(), -decision.saving
+            yield RoadmapItem(words, tool.tool, kind, as_of, end, tool.owner or "", None, change, "decisions")
+
+
+def _turns(tool: Tool, renewal: Renewal, as_of: date) -> Iterator[RoadmapItem]:
+    if renewal.ends:
+        yield _point(tool, f"{tool.tool} ends", "contract end", renewal.renews)
+        return
+    yield _point(tool, f"{tool.tool} renews", "renewal", renewal.renews)
+    if tool.notice_days and renewal.notice_by >= as_of:
+        yield _point(tool, f"Notice for {tool.tool}", "notice deadline", renewal.notice_by)
 
 
 def _point(tool: Tool, words: str, kind: str, when: date) -> RoadmapItem:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 
 from martech_lib.core.results import Finding
 from martech_lib.core.spoken import count, day, listed, money, number, percent
 from martech_lib.stack.evidence import Evidence
 from martech_lib.stack.inventory import Tool
+from martech_lib.stack.renewals import renewal_of
 from martech_lib.stack.taxonomy import layers_of
 from martech_lib.stack.thresholds import Rule
 
@@ -22,7 +23,7 @@ def tool_findings(evidence: Evidence) -> Iterator[Finding]:
     """Every finding of the rules about a single tool, for the rules that can be measured."""
     for rule_id, predicate in TOOL_RULES.items():
         rule = evidence.rules[rule_id]
-        if evidence.lacks(rule.needs) or (rule_id in DATED and evidence.as_of is None):
+        if evidence.lacks(rule.needs):
             continue
         found = (predicate(tool, rule, evidence) for tool in evidence.tools)
         yield from (finding for finding in found if finding)
@@ -58,27 +59,20 @@ def _low_adoption(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
 
 
 def _no_owner(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
-    if tool.owner:
-        return None
-    nobody_knows = "job" in evidence.inventory.columns and not tool.job
-    words = (
-        "no owner is named and no job is written down"
-        if nobody_knows
-        else f"no owner is named; job: {tool.job or 'not given'}"
-    )
-    return about(tool, rule, evidence, words, decision="Drop" if nobody_knows else "Fix")
+    return None if tool.owner else _undocumented(tool, rule, evidence, "no owner is named", "job")
 
 
 def _no_job(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
-    if tool.job:
-        return None
-    nobody_knows = "owner" in evidence.inventory.columns and not tool.owner
-    words = (
-        "no job is written down and no owner is named"
-        if nobody_knows
-        else f"no job is written down; owner: {tool.owner or 'not given'}"
-    )
-    return about(tool, rule, evidence, words, decision="Drop" if nobody_knows else "Fix")
+    return None if tool.job else _undocumented(tool, rule, evidence, "no job is written down", "owner")
+
+
+def _undocumented(tool: Tool, rule: Rule, evidence: Evidence, gap: str, other: str) -> Finding:
+    """Without owner and job nobody would miss the tool: drop it; with one of them, the other can be filled in."""
+    known = getattr(tool, other)
+    if other in evidence.inventory.columns and not known:
+        both = "no owner is named and no job is written down"
+        return about(tool, rule, evidence, both, decision="Drop")
+    return about(tool, rule, evidence, f"{gap}; {other}: {known or 'not given'}", decision="Fix")
 
 
 def _marginal_payback(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
@@ -122,19 +116,19 @@ def _other_layer(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
 
 
 def _notice_due(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
-    if tool.renewal_date is None or evidence.as_of is None:
+    assert evidence.as_of is not None
+    renewal = renewal_of(tool, evidence.as_of)
+    if renewal is None:
         return None
-    deadline = tool.renewal_date - timedelta(days=int(tool.notice_days or 0))
-    left = (deadline - evidence.as_of).days
+    left = (renewal.notice_by - evidence.as_of).days
     if not 0 <= left <= rule.threshold[0]:
         return None
-    notice = (
-        "no notice period on record, read as 0 days"
-        if tool.notice_days is None
-        else f"{number(tool.notice_days)} days' notice"
-    )
-    words = f"renews {day(tool.renewal_date)} ({notice}): give notice by {day(deadline)}, in {count(left, 'day')}"
-    return about(tool, rule, evidence, words, due=deadline)
+    notice = "no notice period on record, read as 0 days"
+    if tool.notice_days is not None:
+        notice = f"{count(int(tool.notice_days), 'day')} notice"
+    turn, act = ("ends", "decide") if renewal.ends else ("renews", "give notice")
+    words = f"{turn} {day(renewal.renews)} ({notice}): {act} by {day(renewal.notice_by)}, in {count(left, 'day')}"
+    return about(tool, rule, evidence, words, due=renewal.notice_by)
 
 
 def _free_option(tool: Tool, rule: Rule, evidence: Evidence) -> Finding | None:
@@ -156,4 +150,3 @@ TOOL_RULES: Mapping[str, Predicate] = {
     "SA11": _notice_due,
     "SA12": _free_option,
 }
-DATED = ("SA06", "SA08", "SA11")

@@ -39,8 +39,10 @@ class Savings:
         tools_after: Tools left when the decisions are carried out (a replacement counts as one).
         annual_cost_after: What they cost a year.
         run_rate: Saving a year once every decision is in force.
-        in_year: Saving in the twelve months from the audit date, from each renewal on, less one-off costs in them.
-        one_off: One-off costs of all decisions that are acted on.
+        in_year: Saving in the twelve months from the audit date, from each renewal on, less one-off costs in them;
+            None without an audit date, or when no saving has a renewal date.
+        one_off: One-off costs of all decisions that are acted on; None when the inventory does not have them.
+        one_off_blank: Tools acted on whose one-off cost is blank.
         right_sizing: Cost of unused seats of the tools that stay as they are; not part of the saving.
         at_stake: Cost of the tools to re-evaluate; never counted as saved.
         undated: Run-rate saving without a renewal date, left out of `in_year`.
@@ -51,7 +53,8 @@ class Savings:
     annual_cost_after: float
     run_rate: float
     in_year: float | None
-    one_off: float
+    one_off: float | None
+    one_off_blank: int
     right_sizing: float | None
     at_stake: float
     undated: float
@@ -70,16 +73,21 @@ def savings(evidence: Evidence, decisions: Sequence[Decision]) -> Savings:
     """Add up what the decisions bring."""
     pairs = list(zip(evidence.tools, decisions, strict=True))
     run_rate = sum(d.saving for d in decisions)
-    quarters = _by_quarter(evidence, pairs)
+    undated = sum(d.saving for tool, d in pairs if tool.renewal_date is None)
+    is_dated = evidence.as_of is not None and (undated != run_rate or not run_rate)
+    quarters = _by_quarter(evidence, pairs) if is_dated else ()
+    acted_on = [tool for tool, d in pairs if d.decision in ACTED_ON]
+    has_one_off = "one_off_cost" in evidence.inventory.columns
     return Savings(
         tools_after=sum(d.decision not in LEAVING for d in decisions),
         annual_cost_after=sum(d.annual_cost for d in decisions) - run_rate,
         run_rate=run_rate,
-        in_year=None if evidence.as_of is None else sum(q.net for q in quarters),
-        one_off=sum(tool.one_off_cost or 0.0 for tool, d in pairs if d.decision in ACTED_ON),
+        in_year=sum(q.net for q in quarters) if is_dated else None,
+        one_off=sum(tool.one_off_cost or 0.0 for tool in acted_on) if has_one_off or not acted_on else None,
+        one_off_blank=sum(tool.one_off_cost is None for tool in acted_on),
         right_sizing=_right_sizing(evidence, pairs),
         at_stake=sum(d.annual_cost for d in decisions if d.decision == "Re-evaluate"),
-        undated=sum(d.saving for tool, d in pairs if tool.renewal_date is None),
+        undated=undated,
         quarters=quarters,
     )
 
@@ -91,14 +99,8 @@ def unused_seats_cost(tool: Tool) -> float:
     return tool.annual_cost * max(0.0, 1 - tool.seats_active_90d / tool.seats_paid)
 
 
-def leaves_on(tool: Tool, as_of: date) -> date | None:
-    """From when a tool's cost can stop; None without a renewal date."""
-    renewal = renewal_of(tool, as_of)
-    return renewal.leaves if renewal else None
-
-
 def _right_sizing(evidence: Evidence, pairs: Sequence[tuple[Tool, Decision]]) -> float | None:
-    if not {"seats_paid", "seats_active_90d"} <= evidence.inventory.columns:
+    if not any(tool.seats_paid and tool.seats_active_90d is not None for tool in evidence.tools):
         return None
     return sum(unused_seats_cost(tool) for tool, d in pairs if d.decision in ("Keep", "Fix"))
 
@@ -115,10 +117,10 @@ def _step(tool: Tool, decision: Decision, as_of: date) -> _Step | None:
     one_off = tool.one_off_cost or 0.0
     if decision.decision == "Fix":
         return _Step(as_of, 0.0, one_off) if one_off else None
-    start = leaves_on(tool, as_of)
-    if start is None or decision.decision not in ACTED_ON:
+    renewal = renewal_of(tool, as_of)
+    if renewal is None or decision.decision not in ACTED_ON:
         return None
-    return _Step(start, decision.saving, one_off)
+    return _Step(renewal.leaves, decision.saving, one_off)
 
 
 def _quarter(start: date, end: date, steps: Sequence[_Step], first_month: int) -> QuarterSaving:

@@ -21,14 +21,9 @@ from martech_lib.stack.evidence import Evidence, gather
 from martech_lib.stack.inventory import Tool
 from martech_lib.stack.outside import outside_findings
 from martech_lib.stack.privacy import consent_findings, vendor_findings
-from martech_lib.stack.readings import (
-    after_readings,
-    before_readings,
-    finding_readings,
-    spending_readings,
-    upkeep_readings,
-)
+from martech_lib.stack.readings import after_readings, before_readings, spending_readings, upkeep_readings
 from martech_lib.stack.roadmap import RoadmapItem, roadmap
+from martech_lib.stack.rule_readings import finding_readings
 from martech_lib.stack.rules import tool_findings
 from martech_lib.stack.savings import Savings, savings
 from martech_lib.stack.thresholds import Rule
@@ -67,7 +62,7 @@ class StackAudit(Result):
     @property
     def decisions(self) -> pd.DataFrame:
         """One row a tool: tool, decision, suggested, decided_by, reason, annual_cost, saving."""
-        return frame_of(self.decision_records, Decision._fields)
+        return frame_of(self.decision_records, Decision._fields).drop(columns="conflict")
 
     def to_dict(self) -> dict[str, Any]:
         """Readings, findings, decisions and inputs, ready for JSON."""

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from martech_lib.core.results import Reading
-from martech_lib.core.spoken import count, day, in_unit, listed, money, number, percent
+from martech_lib.core.spoken import (
+    count,
+    day,
+    fitting,
+    in_full,
+    in_unit,
+    listed,
+    mid_sentence,
+    money,
+    number,
+    percent,
+    told_apart,
+)
+from martech_lib.stack.decisions import DECISIONS, LEAVING
 from martech_lib.stack.stack_audit import StackAudit
 from martech_lib.stack.thresholds import Rule, shipped_rules
 
@@ -19,36 +30,25 @@ def headline(audit: StackAudit) -> str:
     """The whole audit in two sentences."""
     if not audit.tools:
         return NOTHING
-    saved, cost = audit.savings, _value(audit, "stack.annual_cost")
-    if not saved.run_rate and saved.tools_after == len(audit.tools):
-        return f"{_now(audit)} Nothing in it asks to be cut{_at_stake(audit)}."
-    verb = "cut" if saved.run_rate >= 0 else "raise"
-    share = f", {percent(abs(saved.run_rate) / cost, 0)} of today's spend" if cost else ""
-    return (
-        f"{_now(audit)} The decisions below leave {count(saved.tools_after, 'tool')} "
-        f"at {_money(audit, saved.annual_cost_after)} "
-        f"and {verb} {_money(audit, abs(saved.run_rate))} a year{share}{_at_stake(audit)}."
-    )
+    saved, at_stake = audit.savings, audit.savings.at_stake
+    open_end = f"; {_money(audit, at_stake)} {{}} is to be re-evaluated." if at_stake else "."
+    if not round(saved.run_rate, 2) and saved.tools_after == len(audit.tools):
+        return f"{_now(audit)} Nothing in it asks to be cut{open_end.format('of it')}"
+    return f"{_now(audit)} The decisions below {_left(audit)} and {_moved(audit)}{open_end.format('more')}"
 
 
 def spending(audit: StackAudit) -> str:
     """What the stack costs against budget, team and layers."""
     if not audit.tools:
         return ""
-    layers = sorted(
-        (r for r in audit.reading_records if r.metric == "stack.annual_cost" and r.segment),
-        key=lambda r: -(r.value or 0),
-    )
-    total = _value(audit, "stack.annual_cost") or 0.0
-    parts = [
-        f"{layers[0].segment} takes the largest part, {_money(audit, layers[0].value)} of {_money(audit, total)} a year"
-        if total
-        else "Every tool is free",
-        _against_budget(audit),
-        _per_fte(audit),
-        _revenue(audit),
-    ]
-    return " ".join(f"{part}." for part in parts if part)
+    costs = [r for r in audit.reading_records if r.metric == "stack.annual_cost" and r.segment]
+    largest = max(costs, key=lambda r: r.value or 0.0)
+    total = audit.summary.get("stack.annual_cost") or 0.0
+    if not total:
+        return " ".join(f"{part}." for part in ("Nothing in the stack costs money", _per_fte(audit)) if part)
+    lead = "all of the" if largest.value == total else f"the largest part, {_money(audit, largest.value)} of"
+    first = f"{largest.segment} takes {lead} {_money(audit, total)} a year"
+    return " ".join(f"{part}." for part in (first, _against_budget(audit), _per_fte(audit), _revenue(audit)) if part)
 
 
 def worth(audit: StackAudit) -> str:
@@ -57,12 +57,10 @@ def worth(audit: StackAudit) -> str:
     if roi is None or not audit.tools:
         return ""
     if roi.value is None:
-        return f"Stack ROI is not measured: {roi.reason}."
-    named = [
-        _share_named(audit, "stack.tools_with_owner", "named owner"),
-        _share_named(audit, "stack.tools_with_job", "written job"),
-    ]
-    return f"Stack ROI is {percent(roi.value)}: the {roi.method}. {' '.join(filter(None, named))}".strip()
+        return f"Stack ROI is not measured ({roi.reason})."
+    owners = _share_named(audit, "stack.tools_with_owner", "named owner")
+    jobs = _share_named(audit, "stack.tools_with_job", "written job")
+    return f"Stack ROI is {percent(roi.value)}: the {roi.method}.{owners}{jobs}"
 
 
 def findings(audit: StackAudit) -> str:
@@ -71,15 +69,18 @@ def findings(audit: StackAudit) -> str:
         return ""
     if not audit.finding_records:
         return f"No rule found a fault. {_unmeasured(audit)}".strip()
-    tools = {tool.tool for tool in audit.tools}
-    flagged = {f.subject for f in audit.finding_records if f.subject in tools and f.severity in ("critical", "high")}
-    severe = sum(f.severity in ("critical", "high") for f in audit.finding_records)
+    total = len(audit.finding_records)
+    severe = [f.subject for f in audit.finding_records if f.severity in ("critical", "high")]
+    words = f"{count(total, 'finding')}, {len(severe)} of them critical or high"
+    if total == 1:
+        words = f"1 finding, {'critical or high' if severe else 'neither critical nor high'}"
+    if severe:
+        words += f"; {fitting(len(severe), 'it concerns', 'those concern')} {_concerned(audit, set(severe))}"
     worst = audit.finding_records[0]
-    return (
-        f"{count(len(audit.finding_records), 'finding')}, {severe} of them critical or high; those concern "
-        f"{count(len(flagged), 'tool')}. The gravest is {worst.rule}, {shipped_rules()[worst.rule].title.lower()}: "
-        f"{worst.subject} - {worst.evidence}. {_unmeasured(audit)}"
-    ).strip()
+    title = mid_sentence(shipped_rules()[worst.rule].title)
+    about = "" if worst.subject == "stack" else f"{worst.subject} - "
+    lead = "It" if total == 1 else "The gravest"
+    return f"{words}. {lead} is {worst.rule}, {title}: {about}{worst.evidence}. {_unmeasured(audit)}".strip()
 
 
 def groups(audit: StackAudit) -> str:
@@ -91,11 +92,8 @@ def groups(audit: StackAudit) -> str:
         ("CO02 or CO03", "consent not enforced"),
         ("CO05", "no signed DPA"),
     )
-    told = []
-    for segment, words in named:
-        reading = _reading(audit, "stack.findings", segment)
-        if reading is not None and reading.value is not None:
-            told.append(f"{words}: {number(reading.value)}")
+    readings = [(words, _reading(audit, "stack.findings", segment)) for segment, words in named]
+    told = [f"{words}: {number(r.value)}" for words, r in readings if r and r.value is not None]
     return f"Distinct tools by kind of fault - {'; '.join(told)}." if told else ""
 
 
@@ -104,18 +102,18 @@ def decisions(audit: StackAudit) -> str:
     if not audit.tools:
         return ""
     kinds = [d.decision for d in audit.decision_records]
-    parts = [
-        f"{kinds.count(kind)} {kind}"
-        for kind in ("Keep", "Re-evaluate", "Consolidate", "Drop", "Replace", "Fix")
-        if kind in kinds
-    ]
+    parts = [f"{kinds.count(kind)} {kind}" for kind in DECISIONS if kind in kinds]
     own = [d for d in audit.decision_records if d.decided_by == "analyst" and d.decision != d.suggested]
-    words = f"Of {count(len(kinds), 'tool')}: {listed(parts, 9)}."
+    words = f"Of {len(kinds)} tools: {listed(parts, 9)}."
+    if len(parts) == 1:
+        whole = {1: audit.decision_records[0].tool, 2: "both tools"}.get(len(kinds), f"all {len(kinds)} tools")
+        words = f"The decision for {whole}: {kinds[0]}."
     if own:
         changes = [f"{d.tool} ({d.decision}, not {d.suggested})" for d in own]
         words += f" The analyst decided otherwise than the rules for {listed(changes)}."
-    conflicts = [d.tool for d in own if "conflict:" in d.reason]
-    return words + (f" A critical compliance finding stays open on {listed(conflicts)}." if conflicts else "")
+    open_on = [d.tool for d in audit.decision_records if d.conflict]
+    stays = fitting(len(open_on), "A critical compliance finding stays", "Critical compliance findings stay")
+    return words + (f" {stays} open on {listed(open_on)}." if open_on else "")
 
 
 def saving(audit: StackAudit) -> str:
@@ -123,43 +121,33 @@ def saving(audit: StackAudit) -> str:
     saved = audit.savings
     if not audit.tools:
         return ""
-    parts = [f"The run-rate saving is {_money(audit, saved.run_rate)} a year"]
-    if saved.in_year is not None:
-        one_off = _money(audit, sum(q.one_off for q in saved.quarters))
-        parts.append(
-            f"the twelve months from {day(audit.as_of)} bring {_money(audit, saved.in_year)} of it, "
-            f"since each contract runs to its renewal and {one_off} of one-off costs fall due"
-        )
-    if saved.undated:
-        parts.append(
-            f"{_money(audit, saved.undated)} a year hangs on contracts without a renewal date and is left out of that"
-        )
+    parts = [_run_rate(audit), _year_ahead(audit)]
     if saved.right_sizing:
-        parts.append(
-            f"unused seats of the tools that stay cost {_money(audit, saved.right_sizing)} more, "
-            "which right-sizing could save on top"
-        )
+        on_top = " on top" if round(saved.run_rate, 2) > 0 else ""
+        unused = _money(audit, saved.right_sizing)
+        parts.append(f"unused seats in what stays cost {unused} a year, which right-sizing could save{on_top}")
     if saved.at_stake:
-        parts.append(
-            f"{_money(audit, saved.at_stake)} is at stake in tools to re-evaluate and counted nowhere as saved"
-        )
-    return "; ".join(parts) + "."
+        n = count(sum(d.decision == "Re-evaluate" for d in audit.decision_records), "tool")
+        stake = _money(audit, saved.at_stake)
+        parts.append(f"{stake} a year is at stake in {n} to re-evaluate and counted nowhere as saved")
+    return "; ".join(filter(None, parts)) + "."
 
 
 def build_order(audit: StackAudit) -> str:
     """Where the company stands in the build order, and what is next."""
     if not audit.tools:
         return ""
-    done = [step for step in audit.steps if step.status == "Done"]
-    words = f"{len(done)} of {len(audit.steps)} steps are done."
-    for status, lead in (
-        ("Next", "Next"),
-        ("Gap", "Left out on the way"),
-        ("Bought too early", "Bought too early"),
-        ("Not yet", "Not yet due"),
+    done, total = sum(step.status == "Done" for step in audit.steps), len(audit.steps)
+    words = f"{f'All {total}' if done == total else f'{done} of {total}'} steps {fitting(done, 'is', 'are')} done."
+    for lead, status, is_due in (
+        ("Next", "Next", True),
+        ("Then", "Not yet", True),
+        ("Left out on the way", "Gap", True),
+        ("Bought too early", "Bought too early", False),
+        ("Not yet due", "Not yet", False),
     ):
-        named = [f"{step.name}{_because(step.reason)}" for step in audit.steps if step.status == status]
-        words += f" {lead}: {listed(named)}." if named else ""
+        steps = [step for step in audit.steps if step.status == status and bool(step.due) == is_due]
+        words += f" {lead}: {listed([f'{s.name}{_because(s.reason)}' for s in steps])}." if steps else ""
     unknown = [step.name for step in audit.steps if step.status == "Not measured"]
     return words + (f" Not measured: {listed(unknown)}." if unknown else "")
 
@@ -168,13 +156,12 @@ def road(audit: StackAudit) -> str:
     """What the twelve months ahead hold: renewals, the next deadline, and exits that came too late."""
     if not audit.roadmap:
         return "" if not audit.tools else "No renewal date and no planned row lies in the twelve months ahead."
-    renewals = [item for item in audit.roadmap if item.kind == "renewal"]
+    words = _contracts_ahead(audit)
     deadlines = [item for item in audit.roadmap if item.kind == "notice deadline"]
-    late = [f for f in audit.finding_records if f.rule == "RM02"]
-    value = _money(audit, sum(i.contract or 0 for i in renewals))
-    words = f"{count(len(renewals), 'contract')} worth {value} a year renew in the twelve months ahead."
     if deadlines:
-        words += f" The next notice deadline is {day(deadlines[0].start)}, for {deadlines[0].tool}."
+        first = [item.tool for item in deadlines if item.start == deadlines[0].start]
+        words += f" The next notice deadline is {day(deadlines[0].start)}, for {listed(first)}."
+    late = [f for f in audit.finding_records if f.rule == "RM02"]
     return words + "".join(f" Too late this time: {finding.evidence}." for finding in late[:3])
 
 
@@ -184,14 +171,15 @@ def changed(audit: StackAudit) -> str:
         return "Not measured: supply inventory_previous.csv, the inventory as it stood at the last audit."
     if not audit.changes:
         return "Nothing changed since the last audit."
-    new = [c.tool for c in audit.changes if c.change == "new"]
-    gone = [c.tool for c in audit.changes if c.change == "gone"]
-    delta = sum(c.cost_delta for c in audit.changes)
-    words = (
-        f"Since the last audit the stack costs {_money(audit, abs(delta))} a year {'more' if delta >= 0 else 'less'}"
-    )
-    words += f"; new: {listed(new)}" if new else ""
-    return words + (f"; gone: {listed(gone)}" if gone else "") + "."
+    of_kind = {kind: [c.tool for c in audit.changes if c.change == kind] for kind in ("new", "gone", "cost", "owner")}
+    delta = round(sum(c.cost_delta for c in audit.changes), 2)
+    costs = f"{_money(audit, abs(delta))} a year {'more' if delta > 0 else 'less'}" if delta else "the same"
+    parts = [f"Since the last audit the stack costs {costs}"]
+    parts += [f"{kind}: {listed(of_kind[kind])}" for kind in ("new", "gone") if of_kind[kind]]
+    for kind in ("cost", "owner"):
+        n = len(of_kind[kind])
+        parts += [f"{count(n, 'tool')} {fitting(n, 'has', 'have')} another {kind}"] if n else []
+    return "; ".join(parts) + "."
 
 
 def reviews(audit: StackAudit) -> str:
@@ -206,43 +194,121 @@ def reviews(audit: StackAudit) -> str:
 
 def thresholds(audit: StackAudit) -> str:
     """Which thresholds were changed, from what to what, and why."""
-    if not audit.overrides:
+    changed_ones = [rule for rule in audit.overrides if _shown(rule) != _shown(shipped_rules()[rule.id])]
+    if not changed_ones:
         return "All thresholds are those the workbook ships."
-    return "Thresholds set otherwise than shipped: " + "; ".join(map(_override, audit.overrides)) + "."
+    return "Thresholds set otherwise than shipped: " + "; ".join(map(_override, changed_ones)) + "."
 
 
 def _override(rule: Rule) -> str:
-    shipped = shipped_rules()[rule.id]
-    return f"{rule.id} {rule.title.lower()} {_shown(rule)} instead of {_shown(shipped)} ({rule.why})"
+    shipped, title = shipped_rules()[rule.id], mid_sentence(rule.title)
+    return f"{rule.id} {title} {_shown(rule)} instead of {_shown(shipped)}{_because(rule.why)}"
 
 
 def _shown(rule: Rule) -> str:
-    as_text = percent if rule.unit == "share" else lambda v: f"{v:,g}"
-    return " / ".join(as_text(value) for value in rule.threshold)
+    return " / ".join(in_full(value, unit=rule.unit, least=int(rule.unit == "share")) for value in rule.threshold)
 
 
 def _now(audit: StackAudit) -> str:
     company = audit.company or "The company"
-    cost = _money(audit, _value(audit, "stack.annual_cost"))
-    return f"{company} runs {count(len(audit.tools), 'tool')} for {cost} a year."
+    cost = audit.summary.get("stack.annual_cost")
+    if not cost:
+        return f"{company} runs {count(len(audit.tools), 'free tool')}."
+    return f"{company} runs {count(len(audit.tools), 'tool')} for {_money(audit, cost)} a year."
 
 
-def _at_stake(audit: StackAudit) -> str:
-    at_stake = audit.savings.at_stake
-    return f"; {_money(audit, at_stake)} more is to be re-evaluated" if at_stake else ""
+def _left(audit: StackAudit) -> str:
+    n, cost = audit.savings.tools_after, round(audit.savings.annual_cost_after, 2)
+    if not n:
+        return "leave no tool"
+    return f"leave {count(n, 'tool')} at {_money(audit, cost)}" if cost else f"leave {count(n, 'free tool')}"
+
+
+def _moved(audit: StackAudit) -> str:
+    """What the decisions do to the yearly cost, as a verb with its object."""
+    run_rate = round(audit.savings.run_rate, 2)
+    if run_rate > 0:
+        share = run_rate / (audit.summary.get("stack.annual_cost") or run_rate)
+        part = "all" if share >= 1 else "under 1 %" if share < 0.01 else told_apart(share, 1)[0]
+        return f"cut {_money(audit, run_rate)} a year, {part} of today's spend"
+    if run_rate < 0:
+        return f"cost {_money(audit, -run_rate)} a year more than today"
+    goes_free = all(d.annual_cost == 0 for d in audit.decision_records if d.decision in LEAVING)
+    return "save nothing, as what goes is free" if goes_free else "save nothing in all"
+
+
+def _concerned(audit: StackAudit, subjects: set[str]) -> str:
+    """Tools, names outside the inventory and the stack, each where there are any."""
+    tools = len(subjects & {tool.tool for tool in audit.tools})
+    outside = len(subjects - {"stack"}) - tools
+    told = [count(tools, "tool")] if tools else []
+    told += [f"{count(outside, 'name')} outside the inventory"] if outside else []
+    return listed([*told, "the stack as a whole"] if "stack" in subjects else told)
+
+
+def _run_rate(audit: StackAudit) -> str:
+    run_rate = round(audit.savings.run_rate, 2)
+    if run_rate > 0:
+        return f"The run-rate saving is {_money(audit, run_rate)} a year"
+    if run_rate < 0:
+        return f"The decisions raise the cost by {_money(audit, -run_rate)} a year"
+    moves = any(d.saving for d in audit.decision_records)
+    return "The decisions leave the cost a year as it is" if moves else "No decision saves money yet"
+
+
+def _year_ahead(audit: StackAudit) -> str:
+    """What the run rate comes to in the twelve months ahead, and why it differs; "" when there is nothing to tell."""
+    saved = audit.savings
+    gross, one_off = (round(sum(getattr(q, part) for q in saved.quarters), 2) for part in ("saving", "one_off"))
+    if audit.as_of is None or not (gross or one_off or round(saved.run_rate, 2)):
+        return ""
+    if saved.in_year is None:
+        return "from when on is not known, as no renewal date is on record for it"
+    late = "each contract runs to its renewal" if gross != round(saved.run_rate - saved.undated, 2) else ""
+    due = f"{_money(audit, one_off)} of one-off costs fall due" if one_off else ""
+    why = listed([part for part in (late, due) if part])
+    apart = f"{_money(audit, abs(saved.undated))} a year has no renewal date"
+    return (
+        f"in the twelve months from {day(audit.as_of)} {_net(audit)}{f', since {why}' if why else ''}"
+        f"{f'; {apart} and is left out of that' if round(saved.undated, 2) else ''}"
+    )
+
+
+def _net(audit: StackAudit) -> str:
+    """The net of the year ahead in words that fit its sign and the run rate's."""
+    net, run_rate = round(audit.savings.in_year or 0.0, 2), round(audit.savings.run_rate, 2)
+    if not net:
+        return "that comes to nothing"
+    amount = _money(audit, abs(net))
+    if net * run_rate > 0:
+        has_one_off = any(q.one_off for q in audit.savings.quarters)
+        return f"that comes to {amount}{' net' if net > 0 and has_one_off else ''}"
+    return f"the decisions {f'save {amount}' if net > 0 else f'cost {amount} more than they save'}"
+
+
+def _contracts_ahead(audit: StackAudit) -> str:
+    told = []
+    for kind, one, many in (("renewal", "renews", "renew"), ("contract end", "ends", "end")):
+        costs = [item.contract or 0.0 for item in audit.roadmap if item.kind == kind]
+        value = f" worth {_money(audit, sum(costs))} a year" if any(costs) else ""
+        told += [f"{count(len(costs), 'contract')}{value} {fitting(len(costs), one, many)}"] if costs else []
+    return f"{listed(told) or 'No contract renews'} in the twelve months ahead."
 
 
 def _against_budget(audit: StackAudit) -> str:
     reading = _reading(audit, "stack.share_of_budget")
     if reading is None or reading.value is None:
         return ""
+    rule = next((rule for rule in audit.overrides if rule.id == "BU02"), shipped_rules()["BU02"])
+    edge = min(rule.threshold, key=lambda limit: abs(limit - (reading.value or 0.0)))
+    share = max(percent(reading.value), told_apart(reading.value, edge)[0], key=len)
     place = "inside" if reading.status == "pass" else "outside"
-    return f"That is {percent(reading.value)} of the marketing budget without labor, {place} the usual {reading.target}"
+    return f"The stack takes {share} of the marketing budget without labor, {place} the usual {reading.target}"
 
 
 def _per_fte(audit: StackAudit) -> str:
     reading = _reading(audit, "stack.tools_per_fte")
-    after = _value(audit, "stack.tools_per_fte_after")
+    after = audit.summary.get("stack.tools_per_fte_after")
     if reading is None or reading.value is None:
         return ""
     words = f"Each marketing FTE carries {number(reading.value, 2)} tools against a target of {reading.target}"
@@ -251,14 +317,9 @@ def _per_fte(audit: StackAudit) -> str:
 
 
 def _revenue(audit: StackAudit) -> str:
-    told = []
-    for metric, words in (
-        ("stack.share_of_revenue", "{} of revenue"),
-        ("stack.cost_per_mau", "{} per monthly active user and month"),
-    ):
-        reading = _reading(audit, metric)
-        if reading is not None and reading.value is not None:
-            told.append(words.format(in_unit(reading.value, reading.unit)))
+    named = (("stack.share_of_revenue", "of revenue"), ("stack.cost_per_mau", "per monthly active user and month"))
+    readings = [(_reading(audit, metric), words) for metric, words in named]
+    told = [f"{in_unit(r.value, r.unit)} {words}" for r, words in readings if r and r.value is not None]
     return f"It comes to {listed(told)}" if told else ""
 
 
@@ -266,7 +327,9 @@ def _share_named(audit: StackAudit, metric: str, what: str) -> str:
     reading = _reading(audit, metric)
     if reading is None or reading.value is None:
         return ""
-    return f"Of the tools, {percent(reading.value, 0)} have a {what}."
+    if reading.value in (0, 1):
+        return f" {'Every' if reading.value else 'No'} tool has a {what}."
+    return f" Of the tools, {told_apart(reading.value, 1)[0]} have a {what}."
 
 
 def _unmeasured(audit: StackAudit) -> str:
@@ -282,10 +345,5 @@ def _money(audit: StackAudit, amount: float | None) -> str:
     return money(amount, audit.currency)
 
 
-def _value(audit: StackAudit, metric: str) -> float | None:
-    return audit.summary.get(metric)
-
-
 def _reading(audit: StackAudit, metric: str, segment: str = "") -> Reading | None:
-    matching: Sequence[Reading] = [r for r in audit.reading_records if r.metric == metric and r.segment == segment]
-    return matching[0] if matching else None
+    return next((r for r in audit.reading_records if (r.metric, r.segment) == (metric, segment)), None)

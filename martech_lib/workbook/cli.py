@@ -101,6 +101,8 @@ def _check(arguments: argparse.Namespace) -> int:
         print(json.dumps({"tables": [_as_json(status) for status in statuses]}, indent=1, ensure_ascii=False))
     else:
         _print_statuses(workspace.source, statuses)
+        for note in workspace.notes:
+            print(f"\n  note: {note}")
     return WRONG_INPUT if any(status.status == "error" for status in statuses) else DONE
 
 
@@ -191,6 +193,8 @@ def _details(column: Any) -> list[str]:
 
 
 def _data(arguments: argparse.Namespace) -> str:
+    if arguments.data == "":
+        raise UserError("--data came empty; give a folder or a database URL, or leave --data out for the sample.")
     return arguments.data or str(places.sample_dir() / "saas")
 
 

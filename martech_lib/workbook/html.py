@@ -12,7 +12,7 @@ from martech_lib.core.results import Reading
 from martech_lib.core.spoken import in_unit
 
 GLYPHS = {"pass": "✓", "watch": "!", "fail": "✕", "info": "i", "not measured": "–", "refused": "–"}
-LONGEST = 240
+LONGEST, LONGEST_CHIP = 2_000, 80
 FIGURE = re.compile(r"(-?[$€£¥₹]\d[\d,.]*[kMBT]?|\d[\d,.]* %)")
 
 
@@ -40,9 +40,10 @@ def say(sentences: str) -> str:
     return f'<p class="wb-say">{spoken}</p>'
 
 
-def note(text: str) -> str:
-    """A quiet line below a figure or table."""
-    return f'<p class="wb-note">{escape(text)}</p>' if text else ""
+def note(text: str, *, is_spoken: bool = True) -> str:
+    """A quiet line below a figure or table; not spoken where a screen reader has heard it from the figure."""
+    hidden = "" if is_spoken else ' aria-hidden="true"'
+    return f'<p class="wb-note"{hidden}>{escape(text)}</p>' if text else ""
 
 
 def alert(lines: Sequence[str]) -> str:
@@ -81,14 +82,15 @@ def stack_map(layers: Mapping[str, Sequence[tuple[str, str, str]]], *, most: int
     )
 
 
-def cut(text: str) -> str:
-    """Text short enough for a cell."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Text short enough for its place."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _layer(number: int, name: str, chips: Sequence[tuple[str, str, str]], most: int) -> str:
     tools = "".join(
-        f'<li class="wb-chip wb-{decision.lower()}" title="{escape(tool, quote=True)}"><b>{escape(cut(tool))}</b>'
+        f'<li class="wb-chip wb-{decision.lower()}" title="{escape(tool, quote=True)}">'
+        f"<b>{escape(cut(tool, LONGEST_CHIP))}</b>"
         f"<span>{escape(cost)} · {escape(decision)}</span></li>"
         for tool, cost, decision in chips[:most]
     )
@@ -114,17 +116,14 @@ def _tile(reading: Reading) -> str:
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
-    return "".join(f"<td{_aligned(c)}{_full(row, c)}>{escape(cut(_written(row, c)))}</td>" for c in columns)
+    """The cells of one row; the first one names it."""
+    written = [f"{_aligned(c)}>{escape(cut(_written(row, c)))}" for c in columns]
+    return "".join([*(f'<th scope="row"{c}</th>' for c in written[:1]), *(f"<td{c}</td>" for c in written[1:])])
 
 
 def _written(row: Mapping[str, Any], column: Column) -> str:
     value = row.get(column.key)
     return "" if value is None else column.write(value)
-
-
-def _full(row: Mapping[str, Any], column: Column) -> str:
-    text = _written(row, column)
-    return f' title="{escape(text, quote=True)}"' if len(text) > LONGEST else ""
 
 
 def _aligned(column: Column) -> str:

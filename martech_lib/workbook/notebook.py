@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import urllib.parse
 from collections.abc import Mapping
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from martech_lib.core import places
+from martech_lib.core.database import is_url
+from martech_lib.core.errors import did_you_mean, shown
 from martech_lib.core.results import Result
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import theme
 from martech_lib.workbook.parameters import Parameter, ParameterError, parameters_of
 from martech_lib.workbook.views import Drawn, Mode, Screen
+
+SERVERS_OWN = ("token", "template", "theme")  # names that the server itself reads from a query
 
 
 class Link(NamedTuple):
@@ -102,30 +107,46 @@ def _declared(name: str) -> dict[str, Parameter]:
 
 
 def _asked(declared: Mapping[str, Parameter]) -> Link:
-    query = urllib.parse.parse_qs(os.environ.get("QUERY_STRING", ""))
+    """What the query string asks for; of a name that stands there twice the last one counts."""
+    query = urllib.parse.parse_qs(os.environ.get("QUERY_STRING", ""), keep_blank_values=True)
     values, faults = {}, []
     for name, texts in query.items():
-        if name in declared:
-            try:
-                values[name] = _typed(declared[name], texts[-1])
-            except ParameterError as fault:
-                faults.append(str(fault))
+        try:
+            if name and name not in SERVERS_OWN:
+                values[name] = _typed(_named(declared, name), texts[-1])
+        except ParameterError as fault:
+            faults.append(str(fault))
     return Link(values, tuple(faults))
 
 
+def _named(declared: Mapping[str, Parameter], name: str) -> Parameter:
+    if name not in declared:
+        hint = did_you_mean(name, declared)
+        raise ParameterError(f"The link names '{shown(name)}'{hint or '.'} This page takes {', '.join(declared)}.")
+    return declared[name]
+
+
 def _typed(parameter: Parameter, text: str) -> Any:
-    if parameter.name == "data" and not Path(text).is_dir():
+    if parameter.name == "data" and text and not _is_folder(text):
         # A link from elsewhere must not make this machine open a database of its choosing.
-        raise ParameterError(f"The link's data came as '{text[:60]}'; a link may only name a folder that is there.")
+        raise ParameterError(f"The link's data came as '{shown(text)}'; a link may only name a folder that is there.")
     if parameter.kind == "str":
         return text
     try:
         value = {"true": True, "false": False}.get(text.lower()) if parameter.kind == "bool" else json.loads(text)
-    except ValueError:
-        value = None
-    if value is None or not parameter.fits(value):
-        raise ParameterError(f"The link's {parameter.name} came as '{text[:60]}'; allowed is {parameter.allowed()}.")
+        fits = value is not None and parameter.fits(value) and (parameter.kind != "float" or math.isfinite(value))
+    except (ValueError, OverflowError, RecursionError):
+        fits = False
+    if not fits:
+        raise ParameterError(f"The link's {parameter.name} came as '{shown(text)}'; allowed is {parameter.allowed()}.")
     return value
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return not is_url(text) and Path(text).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _show_stylesheet() -> None:

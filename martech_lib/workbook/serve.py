@@ -222,8 +222,8 @@ def _voila_config(folder: Path, *, port: int, token: str, titles: list[dict[str,
                 "resources": {"workbook_pages": titles, "workbook_css": str(_stylesheet()), "language_code": "en"},
             },
             # The next kernel warms up once the page just opened is there, so that the two do not compete.
-        "VoilaKernelManager": {"fill_delay": REFILL_SECONDS},
-        "VoilaExecutor": {"cell_error_instruction": CELL_STOPPED},
+            "VoilaKernelManager": {"fill_delay": REFILL_SECONDS},
+            "VoilaExecutor": {"cell_error_instruction": CELL_STOPPED},
             "KernelManager": {"transport_encryption": ENCRYPTION},
             "MappingKernelManager": {
                 "cull_idle_timeout": IDLE_SECONDS,

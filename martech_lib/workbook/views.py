@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from html import escape
 from typing import Any, Literal
@@ -11,12 +12,14 @@ import ipywidgets as widgets
 from altair.utils.schemapi import debug_mode
 from IPython.display import display
 
-from martech_lib.workbook.html import note
+from martech_lib.core.errors import UserError
+from martech_lib.workbook.html import alert, note
 from martech_lib.workbook.widgets import Figure
 from martech_lib.workbook.widgets.figure import VEGA_LITE
 
 Mode = Literal["lab", "app", "report"]
 Chart = alt.TopLevelMixin
+log = logging.getLogger(__name__)
 WIDE, NARROW = 1080, 350
 
 
@@ -33,6 +36,8 @@ class Drawn:
 class Screen:
     """The views of one notebook; `refresh` redraws all that are live.
 
+    A live view that cannot be drawn says so in its place, and the others follow all the same; in a report it raises.
+
     Args:
         mode: report draws each view once; lab and app give widgets.
     """
@@ -47,23 +52,26 @@ class Screen:
         """A view of markup made by `workbook.html`, where all data is escaped."""
         if self.mode == "report":
             return Drawn(render())
-        view = widgets.HTML(render())
+        view = widgets.HTML()
         view.add_class("wb-view")
-        self._snapshot(view.value)
 
         def redraw() -> None:
-            view.value = render()
+            try:
+                view.value = render()
+            except Exception as error:
+                view.value = alert(told(error))
 
+        redraw()
+        self._snapshot(view.value)
         self._texts.append(redraw)
         return view
 
-    def figure(self, draw: Callable[[], Chart | None], *, otherwise: str) -> Any:
-        """A view of a chart; where there is nothing to draw it says `otherwise`."""
+    def figure(self, draw: Callable[[], Chart | None], *, otherwise: str | Callable[[], str]) -> Any:
+        """A view of a chart; where there is nothing to draw it says `otherwise`, asked anew each time."""
+        instead = otherwise if callable(otherwise) else lambda: otherwise
         if self.mode == "report":
-            return Drawn(_figures(draw(), otherwise))
-        if self.mode == "app":
-            self._snapshot(_figures(draw(), otherwise))
-        return self._live_figure(draw, otherwise)
+            return Drawn(_figures(draw(), instead()))
+        return self._live_figure(draw, instead)
 
     def refresh(self) -> None:
         """Bring every live view in step; a chart that is off screen follows when it comes into view."""
@@ -80,29 +88,40 @@ class Screen:
         if self.mode == "app":
             display(Drawn(f'<div class="wb-snapshot">{html}</div>'))
 
-    def _live_figure(self, draw: Callable[[], Chart | None], otherwise: str) -> Any:
+    def _live_figure(self, draw: Callable[[], Chart | None], instead: Callable[[], str]) -> Any:
         view, words = Figure(), widgets.HTML()
         box = widgets.VBox([view, words])
         box.add_class("wb-figure")
 
         def redraw() -> None:
             self._stale.discard(view)
-            # The tests check every property of every chart; checking again costs a slider its pace.
-            with debug_mode(False):
-                chart = draw()
-                spec = {} if chart is None else chart.to_dict(validate=False)
-            view.text = str(spec.get("description", ""))
-            view.spec = spec
-            words.value = note(view.text if spec else otherwise)
+            try:
+                spec = _specification(draw())
+                text, below = str(spec.get("description", "")), "" if spec else note(instead())
+            except Exception as error:
+                spec, text, below = {}, "", alert(told(error))
+            view.text, view.spec = text, spec
+            # The chart's own label tells a screen reader what this line tells the eye.
+            words.value = below or note(text, is_spoken=False)
 
         def seen(_: object) -> None:
             if view.in_view and view in self._stale:
                 redraw()
 
         redraw()
+        if self.mode == "app":
+            self._snapshot(_first_sight(draw, words.value) if view.spec else words.value)
         view.observe(seen, "in_view")
         self._figures.append((view, redraw))
         return box
+
+
+def told(error: Exception) -> list[str]:
+    """An error in words for the page; one that is ours is told by its type alone and logged whole."""
+    if isinstance(error, UserError):
+        return str(error).splitlines()
+    log.error("A part of the page failed", exc_info=error)
+    return [f"Something of ours broke: {type(error).__name__}. The rest of the page stands."]
 
 
 def figure_html(chart: Chart, *, width: int) -> str:
@@ -114,6 +133,22 @@ def figure_html(chart: Chart, *, width: int) -> str:
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     svg: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     return svg
+
+
+def _specification(chart: Chart | None) -> dict[str, Any]:
+    """A chart as Vega-Lite; {} for none."""
+    # The tests check every property of every chart; checking again costs a slider its pace.
+    with debug_mode(False):
+        return {} if chart is None else chart.to_dict(validate=False)
+
+
+def _first_sight(draw: Callable[[], Chart | None], otherwise: str) -> str:
+    """The figure as it stands in the page before the live one; its words alone when it cannot be drawn so."""
+    try:
+        return _figures(draw(), otherwise)
+    except Exception as error:
+        told(error)
+        return otherwise
 
 
 def _figures(chart: Chart | None, otherwise: str) -> str:

@@ -96,7 +96,7 @@ def test_the_chart_beside_the_settings_follows(page: SimpleNamespace, address: s
     shown = opened(page, address)
     waterfall = shown.locator(".wb-live").first
     assert "16 tools at $410k" in (waterfall.get_attribute("aria-label") or "")
-    field = shown.get_by_role("spinbutton", name="Marketing FTE")
+    field = shown.get_by_role("textbox", name="Marketing FTE")
     field.fill("30")
     field.press("Enter")
     shown.wait_for_function("() => document.querySelector('.wb-tiles').textContent.includes('0.80')")

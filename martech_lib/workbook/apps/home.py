@@ -9,7 +9,7 @@ from martech_lib import stack
 from martech_lib.core.errors import UserError
 from martech_lib.core.metrics import label
 from martech_lib.core.results import Reading, Result
-from martech_lib.core.spoken import count, in_unit, listed
+from martech_lib.core.spoken import count, fitting, in_unit, listed, mid_sentence
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
@@ -98,9 +98,10 @@ def _headline(readings: Sequence[Reading]) -> str:
     judged = [r for r in readings if r.status in JUDGED]
     if not judged:
         return "Nothing can be judged yet: supply profile.csv and inventory.csv to begin."
-    missed = [label(r.metric).lower() for r in judged if r.status == "fail"]
-    watched = [label(r.metric).lower() for r in judged if r.status == "watch"]
-    words = f"{count(len(judged), 'reading')} have a target; {sum(r.status == 'pass' for r in judged)} meet it."
+    missed = [mid_sentence(label(r.metric)) for r in judged if r.status == "fail"]
+    watched = [mid_sentence(label(r.metric)) for r in judged if r.status == "watch"]
+    n, met = len(judged), sum(r.status == "pass" for r in judged)
+    words = f"{count(n, 'reading')} {fitting(n, 'has', 'have')} a target; {met} {fitting(met, 'meets', 'meet')} it."
     words += f" Off target: {listed(missed)}." if missed else ""
     return words + (f" To watch: {listed(watched)}." if watched else "")
 

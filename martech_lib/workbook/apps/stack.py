@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -15,6 +16,7 @@ from martech_lib.workbook.apps import stack_controls as controls
 from martech_lib.workbook.apps import stack_tables as tables
 from martech_lib.workbook.apps.stack_state import StackState
 from martech_lib.workbook.notebook import Book
+from martech_lib.workbook.views import told
 from martech_lib.workbook.widgets import Grid
 from martech_lib.workbook.widgets.grid import Row
 
@@ -30,17 +32,20 @@ class StackApp:
         book: The opened notebook. Its parameters and deep link are applied, and the audit goes to its report.
 
     Raises:
-        UserError: In a report, an inventory that cannot be audited.
+        UserError: In a report, an inventory that cannot be audited, or a parameter that is not allowed.
     """
 
     def __init__(self, book: Book) -> None:
         self.book = book
         self.state = StackState(book.workspace)
-        self._link_faults = controls.apply_link(self.state, book.values)
+        self._link_faults: list[str] = []
+        self._broken: list[str] = []
         self._settings: list[controls.Settings] = []
         self._grids: list[tuple[Grid, Callable[[StackState], list[Row]]]] = []
-        if book.mode == "report" and self.state.faults:
-            raise UserError("\n".join(self.state.faults))
+        self._inventories: list[Grid] = []
+        self._refuse_in_report(self.state.faults)
+        self._link_faults = controls.apply_link(self.state, book.values)
+        self._refuse_in_report(self._link_faults)
         if self.state.audit is not None:
             book.publish(self.state.audit)
 
@@ -48,15 +53,18 @@ class StackApp:
         """Apply the deep link of an app's page; the notebook's last call, see `Book.link`."""
         link = self.book.link()
         self._link_faults = [*link.faults]
-        if link.values.get("data"):
-            self.state.open(Workspace.open(link.values["data"]))
-        self._link_faults += controls.apply_link(self.state, link.values)
+        try:
+            if link.values.get("data"):
+                self.state.open(Workspace.open(link.values["data"]))
+            self._link_faults += controls.apply_link(self.state, link.values, explicit=True)
+        except Exception as error:
+            self._link_faults += told(error)
         if link.values or link.faults:
             self._changed()
 
     def faults(self) -> Any:
         """What is wrong with the input or the link; empty when nothing is."""
-        return self.book.screen.html(lambda: html.alert([*self._link_faults, *self.state.faults]))
+        return self.book.screen.html(lambda: html.alert([*self._link_faults, *self.state.faults, *self._broken]))
 
     def say(self, topic: str) -> Any:
         """A paragraph of `stack.words` by its name: headline, spending, worth, findings, decisions, saving, ..."""
@@ -107,7 +115,7 @@ class StackApp:
 
     def edit_inventory(self) -> Any:
         """The inventory as an editable table."""
-        return self._live(lambda: self._grid(controls.inventory_grid, lambda state: state.rows))
+        return self._live(self._make_inventory)
 
     def choose_decisions(self) -> Any:
         """The decisions, to be chosen tool by tool."""
@@ -118,30 +126,48 @@ class StackApp:
         return None if self.book.mode == "report" else make()
 
     def _make_settings(self) -> Any:
-        self._settings.append(controls.Settings(self.state, self._moved))
+        self._settings.append(controls.Settings(self.state, self._changed))
         return self._settings[-1].view
+
+    def _make_inventory(self) -> Any:
+        grid = self._grid(controls.inventory_grid, lambda state: state.rows)
+        self._inventories.append(grid)
+        return grid
 
     def _grid(self, make: Callable[..., Grid], rows: Callable[[StackState], list[Row]]) -> Grid:
         grid: Grid = make(self.state, lambda: self._changed(grid))
         self._grids.append((grid, rows))
         return grid
 
-    def _moved(self) -> None:
-        """Bring views and grids in step after a control moved: the controls show it already."""
-        self.book.screen.refresh()
-        self._follow_rows(None)
-
     def _changed(self, source: Grid | None = None) -> None:
-        """Bring everything in step; the grid a change came from already shows it."""
-        for settings in self._settings:
-            settings.follow()
-        self.book.screen.refresh()
-        self._follow_rows(source)
+        """Bring everything in step; the grid a change came from already shows it.
 
-    def _follow_rows(self, source: Grid | None) -> None:
-        for grid, rows in self._grids:
-            if grid is not source and grid.rows != (now := rows(self.state)):
-                grid.rows = now
+        A part that fails is told in the page and keeps no other from following.
+        """
+        self._broken = []
+        steps: list[Callable[[], None]] = [settings.follow for settings in self._settings]
+        steps += [self.book.screen.refresh]
+        steps += [partial(self._follow_rows, grid, rows) for grid, rows in self._grids if grid is not source]
+        for step in [*steps, self._mark]:
+            try:
+                step()
+            except Exception as error:
+                self._broken += told(error)
+        if self._broken:
+            self.book.screen.refresh()
+
+    def _follow_rows(self, grid: Grid, rows: Callable[[StackState], list[Row]]) -> None:
+        now = rows(self.state)
+        if grid.rows != now:
+            grid.rows = now
+
+    def _mark(self) -> None:
+        for grid in self._inventories:
+            grid.problems = self.state.problems
+
+    def _refuse_in_report(self, faults: list[str]) -> None:
+        if self.book.mode == "report" and faults:
+            raise UserError("\n".join(faults))
 
     def _markup(self, render: Callable[[StackAudit], str], *, needs_tools: bool = True) -> Any:
         def shown() -> str:
@@ -159,5 +185,8 @@ class StackApp:
             audit = self.state.audit
             return draw(audit) if audit and audit.tools and has_marks(audit) else None
 
-        has_tools = self.state.audit is not None and bool(self.state.audit.tools)
-        return self.book.screen.figure(chart, otherwise=otherwise if has_tools else NO_INVENTORY)
+        def instead() -> str:
+            has_tools = self.state.audit is not None and bool(self.state.audit.tools)
+            return otherwise if has_tools else NO_INVENTORY
+
+        return self.book.screen.figure(chart, otherwise=instead)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -13,8 +13,10 @@ from martech_lib.core.tables import Column, table
 from martech_lib.stack import StackAudit
 from martech_lib.stack.decisions import DECISIONS
 from martech_lib.stack.thresholds import shipped_rules
-from martech_lib.workbook.apps.stack_state import StackState
+from martech_lib.workbook.apps.stack_state import FIELDS, SLIDERS, Field, Slider, StackState
+from martech_lib.workbook.views import told
 from martech_lib.workbook.widgets import Download, Grid, Upload
+from martech_lib.workbook.widgets.grid import Row
 
 UPLOAD_BYTES = 50_000_000
 SHOWN_DIGITS = {"share": ".0%", "ratio": ".1f", "days": ".0f"}
@@ -29,43 +31,13 @@ GRID_KINDS = {
 }
 
 
-class Slider(NamedTuple):
-    """A threshold that can be moved: its notebook parameter, its rule and which of the rule's numbers it is."""
-
-    parameter: str
-    rule: str
-    place: int
-    words: str
-    low: float
-    high: float
-    step: float
-
-
-class Field(NamedTuple):
-    """A figure of the profile that can be typed: its key, which is also the notebook parameter."""
-
-    parameter: str
-    words: str
-    low: float
-    high: float
-    step: float
-
-
-SLIDERS = (
-    Slider("low_adoption", "SA01", 0, "Low adoption: below this share of paid seats in use", 0.0, 1.0, 0.01),
-    Slider("notice_window_days", "SA11", 0, "Renewal notice: look this many days ahead", 0, 365, 5),
-    Slider("tools_per_fte_watch", "BU01", 0, "Tools per FTE: watch above", 0.5, 5.0, 0.1),
-    Slider("tools_per_fte_fail", "BU01", 1, "Tools per FTE: too many above", 0.5, 6.0, 0.1),
-)
-FIELDS = (
-    Field("marketing_fte", "Marketing FTE", 0.1, 100_000.0, 0.5),
-    Field("marketing_budget_excl_labor", "Marketing budget a year, without labor", 0.0, 1e12, 50_000.0),
-)
 Changed = Callable[[], None]
 
 
 class Settings:
-    """Sliders for the thresholds and fields for team and budget.
+    """Sliders for the thresholds and fields for team and budget; a field is blank while its figure is unknown.
+
+    `changed` brings the page in step, these controls too (`follow`): a number that was refused goes back.
 
     Attributes:
         view: The controls.
@@ -76,20 +48,25 @@ class Settings:
         self._following = False
         self._sliders = {slider: self._slider(slider) for slider in SLIDERS}
         self._fields = {field: self._field(field) for field in FIELDS}
+        self.follow()
         self.view = widgets.VBox([*self._sliders.values(), *self._fields.values()]).add_class("wb-controls")
 
     def follow(self) -> None:
-        """Show the state as it is, after an upload or a link changed it."""
+        """Show the state as it is, after an upload, a link or a refused number changed it."""
         self._following = True
-        for slider, control in self._sliders.items():
-            control.value = self._state.threshold(slider.rule)[slider.place]
-        for field, control in self._fields.items():
-            control.value = self._state.figure(field.parameter) or field.low
-        self._following = False
+        try:
+            for slider, control in self._sliders.items():
+                value = self._state.threshold(slider.rule)[slider.place]
+                low, high = self._state.bounds(slider)
+                control.min, control.max = min(low, control.min), max(high, control.max)
+                control.value = value
+            for field, text in self._fields.items():
+                text.value = _figure_text(self._state.figure(field.parameter))
+        finally:
+            self._following = False
 
     def _slider(self, slider: Slider) -> widgets.FloatSlider:
         control = widgets.FloatSlider(
-            value=self._state.threshold(slider.rule)[slider.place],
             min=slider.low,
             max=slider.high,
             step=slider.step,
@@ -99,30 +76,29 @@ class Settings:
         )
 
         def moved(change: dict[str, Any]) -> None:
-            if not self._following:
-                self._state.set_threshold(slider.rule, _moved(self._state, slider, change["new"]))
-                self._changed()
+            self._take(lambda: self._state.set_threshold(slider.rule, _moved(self._state, slider, change["new"])))
 
         control.observe(moved, "value")
         return control
 
-    def _field(self, field: Field) -> widgets.BoundedFloatText:
-        control = widgets.BoundedFloatText(
-            value=self._state.figure(field.parameter) or field.low,
-            min=field.low,
-            max=field.high,
-            step=field.step,
+    def _field(self, field: Field) -> widgets.Text:
+        control = widgets.Text(
+            placeholder="not known",
+            continuous_update=False,
             description=field.words,
             style={"description_width": "initial"},
         )
 
         def typed(change: dict[str, Any]) -> None:
-            if not self._following:
-                self._state.set_figure(field.parameter, change["new"])
-                self._changed()
+            self._take(lambda: self._state.set_figure(field.parameter, change["new"]))
 
         control.observe(typed, "value")
         return control
+
+    def _take(self, change: Changed) -> None:
+        if not self._following:
+            change()
+            self._changed()
 
 
 def inventory_grid(state: StackState, changed: Changed) -> Grid:
@@ -135,7 +111,6 @@ def inventory_grid(state: StackState, changed: Changed) -> Grid:
 
     def edited(rows: list[dict[str, str]]) -> None:
         state.set_rows(rows)
-        grid.problems = state.problems
         changed()
 
     grid.on_edit(edited)
@@ -155,7 +130,10 @@ def decision_grid(state: StackState, changed: Changed) -> Grid:
     def edited(rows: list[dict[str, str]]) -> None:
         own = {row["tool"]: row["decision"] for row in rows}
         state.set_rows(
-            [{**row, "decision": own.get(row.get("tool", ""), row.get("decision", ""))} for row in state.rows]
+            [
+                {**row, "decision": own.get(_tool(row), row.get("decision", ""))} if _tool(row) else row
+                for row in state.rows
+            ]
         )
         changed()
 
@@ -164,14 +142,10 @@ def decision_grid(state: StackState, changed: Changed) -> Grid:
 
 
 def decision_rows(state: StackState) -> list[dict[str, str]]:
-    """The rows of the decision grid as the state is now; the analyst's column is blank where the rules decide."""
+    """The rows of the decision grid as the state is now; the analyst's column holds what the inventory says."""
+    own = {_tool(row): row.get("decision", "") for row in state.rows}
     return [
-        {
-            "tool": d.tool,
-            "suggested": d.suggested,
-            "reason": d.reason,
-            "decision": d.decision if d.decided_by == "analyst" else "",
-        }
+        {"tool": d.tool, "suggested": d.suggested, "reason": d.reason, "decision": own.get(d.tool, "")}
         for d in (state.audit.decision_records if state.audit else ())
     ]
 
@@ -183,8 +157,9 @@ def upload(state: StackState, changed: Changed) -> Upload:
     )
 
     def arrived(name: str, data: bytes) -> None:
-        state.upload(name, data)
+        notes = state.upload(name, data)
         changed()
+        control.say(f"{name} was read.", messages=notes)
 
     control.on_file(arrived)
     return control
@@ -200,24 +175,44 @@ def downloads(state: StackState) -> widgets.Widget:
     return widgets.HBox(buttons).add_class("wb-downloads")
 
 
-def apply_link(state: StackState, values: Mapping[str, Any]) -> list[str]:
+def apply_link(state: StackState, values: Mapping[str, Any], *, explicit: bool = False) -> list[str]:
     """Set what a notebook's parameters or a deep link ask for; what cannot be set is said and left as it was.
 
-    A parameter of 0 leaves the workspace's own figure.
+    A notebook's parameter of 0 leaves the workspace's own figure; a deep link is `explicit`: what it names, it sets.
     """
-    faults = []
+    faults: list[str] = []
+    thresholds: dict[str, list[float]] = {}
     for control in (*SLIDERS, *FIELDS):
         value = values.get(control.parameter)
-        if not value:
+        if value is None or (value == 0 and not explicit):
             continue
-        if not control.low <= value <= control.high:
-            allowed = f"{control.low:g} to {control.high:g} ({control.words.lower()})"
-            faults.append(f"{control.parameter} came as {value:g}; allowed is {allowed}.")
+        if fault := state.fault_of(control, value):
+            faults.append(fault)
         elif isinstance(control, Slider):
-            state.set_threshold(control.rule, _moved(state, control, value))
+            thresholds.setdefault(control.rule, list(state.threshold(control.rule)))[control.place] = float(value)
         else:
-            state.set_figure(control.parameter, float(value))
+            faults += _refused(state, {}, {control.parameter: float(value)})
+    for rule, numbers in thresholds.items():
+        faults += _refused(state, {rule: numbers}, {})
     return faults
+
+
+def _refused(
+    state: StackState, thresholds: Mapping[str, Sequence[float]], figures: Mapping[str, float | None]
+) -> list[str]:
+    try:
+        state.take(thresholds, figures)
+    except Exception as error:
+        return told(error)
+    return []
+
+
+def _figure_text(value: float | None) -> str:
+    return "" if value is None else f"{value:,.10g}"
+
+
+def _tool(row: Row) -> str:
+    return row.get("tool", "").strip()
 
 
 def _moved(state: StackState, slider: Slider, value: float) -> list[float]:

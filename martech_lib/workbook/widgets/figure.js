@@ -22,30 +22,68 @@ function hasWidth(place) {
   });
 }
 
+function isEmpty(spec) {
+  return !spec?.layer && !spec?.mark;
+}
+
+// An image only where there is one: its label tells a screen reader what the picture shows.
+function describe(place, model, drawn) {
+  const text = model.get("text");
+  if (drawn && text) {
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", text);
+  } else {
+    place.removeAttribute("role");
+    place.removeAttribute("aria-label");
+  }
+}
+
+function clear(place, shown) {
+  shown.view?.finalize();
+  shown.view = null;
+  place.replaceChildren();
+}
+
 async function draw(place, model, shown) {
   const spec = model.get("spec");
-  const [embed] = await Promise.all([sharedVega(), hasWidth(place)]);
-  place.toggleAttribute("data-empty", !spec?.layer && !spec?.mark);
-  if (place.hasAttribute("data-empty")) {
-    place.replaceChildren();
+  place.toggleAttribute("data-empty", isEmpty(spec));
+  if (isEmpty(spec)) {
+    clear(place, shown);
     return;
   }
+  const [embed] = await Promise.all([sharedVega(), hasWidth(place)]);
+  if (shown.gone) return;
   // Keep the height while the old chart goes and the new one comes, so that the page does not jump.
   place.style.minHeight = `${place.offsetHeight}px`;
-  shown.view?.finalize();
-  shown.view = await embed(place, structuredClone(spec), OPTIONS);
-  place.style.minHeight = "";
+  try {
+    shown.view?.finalize();
+    shown.view = null;
+    shown.view = await embed(place, structuredClone(spec), OPTIONS);
+  } finally {
+    place.style.minHeight = "";
+  }
+}
+
+// Vega looks at the width of its place when the window changes; a place may also change alone.
+function fit(place, shown) {
+  const width = place.clientWidth;
+  if (!width || width === shown.width) return;
+  shown.width = width;
+  const view = shown.view?.view;
+  const inner = view?.container()?.clientWidth;
+  if (inner) view.signal("width", inner).runAsync();
 }
 
 function render({ model, el }) {
   const place = document.createElement("div");
   place.className = "wb-live";
-  place.setAttribute("role", "img");
+  const fault = document.createElement("p");
+  fault.setAttribute("role", "alert");
   el.append(place);
-  const shown = { view: null, drawing: false, again: false };
+  const shown = { view: null, width: 0, drawing: false, again: false, gone: false };
 
   async function redraw() {
-    place.setAttribute("aria-label", model.get("text"));
+    describe(place, model, !isEmpty(model.get("spec")));
     if (shown.drawing) {
       shown.again = true;
       return;
@@ -55,15 +93,21 @@ function render({ model, el }) {
       do {
         shown.again = false;
         await draw(place, model, shown);
-      } while (shown.again);
+      } while (shown.again && !shown.gone);
+      fault.remove();
     } catch (error) {
-      place.textContent = `This chart could not be drawn: ${error.message}`;
+      clear(place, shown);
+      describe(place, model, false);
+      fault.textContent = `This chart could not be drawn: ${error.message}`;
+      el.append(fault);
     } finally {
       shown.drawing = false;
+      if (shown.gone) clear(place, shown);
     }
+    if (shown.again && !shown.gone) redraw();
   }
 
-  const resized = new ResizeObserver(() => dispatchEvent(new Event("resize")));
+  const resized = new ResizeObserver(() => fit(place, shown));
   resized.observe(el);
   const seen = new IntersectionObserver(([entry]) => {
     model.set("in_view", entry.isIntersecting);
@@ -73,10 +117,11 @@ function render({ model, el }) {
   model.on("change:spec", redraw);
   redraw();
   return () => {
+    shown.gone = true;
     model.off("change:spec", redraw);
     resized.disconnect();
     seen.disconnect();
-    shown.view?.finalize();
+    clear(place, shown);
   };
 }
 
