@@ -17,7 +17,6 @@ from workspaces import tool, write_workspace
 PAGE = "/voila/render/1-stack-audit.ipynb"
 CHARTS = 6  # the waterfall stands twice: beside the settings, and where it is explained
 WAIT = 60_000
-HEADLINE = ".wb-say >> nth=0"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def opened(page: SimpleNamespace, address: str, query: str = "", *, charts: int 
 
 def says(shown: Any, words: str) -> None:
     shown.wait_for_function(
-        "words => document.querySelector('.wb-say')?.textContent.includes(words)", arg=words, timeout=10_000
+        "words => document.querySelector('.wb-view .wb-say')?.textContent.includes(words)", arg=words, timeout=10_000
     )
 
 
@@ -99,7 +98,7 @@ def test_the_chart_beside_the_settings_follows(page: SimpleNamespace, address: s
     field = shown.get_by_role("textbox", name="Marketing FTE")
     field.fill("30")
     field.press("Enter")
-    shown.wait_for_function("() => document.querySelector('.wb-tiles').textContent.includes('0.80')")
+    shown.wait_for_function("() => document.querySelector('.wb-view .wb-tiles').textContent.includes('0.80')")
     shown.locator(".noUi-handle").first.focus()
     shown.keyboard.press("Home")
     says(shown, "leave 19 tools")
@@ -168,7 +167,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(
 def test_a_deep_link_opens_what_it_names(page: SimpleNamespace, address: str) -> None:
     shown = opened(page, address, "?low_adoption=0.2&marketing_fte=24&notice_window_days=soon")
     says(shown, "leave 18 tools at $460k")
-    assert "1.00" in shown.locator(".wb-tiles").first.inner_text()
+    assert "1.00" in shown.locator(".wb-view .wb-tiles").first.inner_text()
     assert "notice_window_days came as 'soon'; allowed is a number" in shown.locator("[role=alert]").first.inner_text()
 
 
