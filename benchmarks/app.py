@@ -30,7 +30,7 @@ FLOOR = "bare Voilà page, one slider, one chart"
 BARE = """
 import altair as alt, ipywidgets as widgets, pandas as pd
 alt.JupyterChart.enable_offline()
-slider = widgets.FloatSlider(min=0, max=1, step=0.01)
+slider = widgets.FloatSlider(value=0.5, min=0, max=1, step=0.01)
 rows = pd.DataFrame({"x": ["a", "b", "c"], "y": [1.0, 2.0, 3.0]})
 def draw():
     shown = rows.assign(y=rows.y * (1 + slider.value))

@@ -68,10 +68,10 @@ def decide(evidence: Evidence, findings: Iterable[Finding]) -> tuple[Decision, .
             by_tool.get(finding.subject, []).append(finding)
     early = bought_too_early(evidence)
     suggestions = {t.tool: _suggest(by_tool[t.tool], early.get(t.tool, "")) for t in evidence.tools}
-    standing = {t.tool: t.decision or suggestions[t.tool].decision for t in evidence.tools}
+    standing = {t.tool.lower(): t.decision or suggestions[t.tool].decision for t in evidence.tools}
     keepers = {spare.tool: keeper.tool for spare, keeper in duplicates(evidence.tools)}
     for tool in evidence.tools:
-        if standing[tool.tool] == "Consolidate":
+        if standing[tool.tool.lower()] == "Consolidate":
             target = tool.consolidate_into or keepers.get(tool.tool, "")
             suggestions[tool.tool] = _with_target(suggestions[tool.tool], target, standing)
     return tuple(_decision(tool, suggestions[tool.tool], by_tool[tool.tool]) for tool in evidence.tools)
@@ -133,11 +133,10 @@ def _with_target(suggestion: Suggestion, target: str, standing: Mapping[str, str
     """A category must not end empty: say so when the tool to consolidate into is itself to go, or unknown."""
     if not target:
         return suggestion
-    known = {name.lower(): decision for name, decision in standing.items()}
     words = suggestion.reason
-    if target.lower() not in known:
+    if target.lower() not in standing:
         words += f"; to be consolidated into {target}, which is no active tool of the inventory"
-    elif known[target.lower()] in LEAVING:
+    elif standing[target.lower()] in LEAVING:
         words += f"; but {target} is itself to go: settle which of them stays first"
     return Suggestion(suggestion.decision, words)
 

@@ -172,10 +172,11 @@ def _stack_roi(evidence: Evidence) -> Reading:
         return not_measured("stack.roi", needs="all tools are free: there is no spend to judge", unit="share")
     has_outcomes = "outcome_metric" in evidence.inventory.columns
     tied = [t for t in evidence.tools if t.job and (t.outcome_metric if has_outcomes else t.pays)]
+    share = sum(t.annual_cost for t in tied) / cost
     how = "a named outcome metric" if has_outcomes else 'payback "Yes", as the inventory has no outcome_metric column'
     return _reading(
-        evidence, "stack.roi", sum(t.annual_cost for t in tied) / cost, "share", n=len(tied), target="100 %",
-        status="pass" if all(t in tied for t in evidence.tools if t.annual_cost) else "watch",
+        evidence, "stack.roi", share, "share", n=len(tied), target="100 %",
+        status="pass" if share == 1 else "watch",
         method=f"share of spend with a documented job and {how}",
     )  # fmt: skip
 
