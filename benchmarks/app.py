@@ -43,7 +43,7 @@ widgets.VBox([slider, view])
 """
 
 # Content is there when every chart is to be seen: as the picture that comes with the page, or live.
-SEEN = """charts => [...document.querySelectorAll('.wb-snapshot .wb-wide svg, .vega-embed svg')]
+SEEN = """charts => [...document.querySelectorAll('.wb-snapshot .wb-wide svg, .vega-embed svg.marks')]
   .filter(chart => chart.getBoundingClientRect().height > 20).length >= charts"""
 
 # Notes when a key goes down and when each chart was last changed after it. Only marks count: what is put into a chart,
@@ -164,14 +164,14 @@ def visited(browser: Any, address: str, *, charts: int) -> dict[str, Any]:
     answer = page.goto(address, wait_until="commit")
     page.wait_for_function(SEEN, arg=charts, polling=20, timeout=60_000)
     content = time.perf_counter() - start
-    drawn = "charts => document.querySelectorAll('.vega-embed svg').length >= charts"
+    drawn = "charts => document.querySelectorAll('.vega-embed svg.marks').length >= charts"
     page.wait_for_function(drawn, arg=charts, polling=20, timeout=60_000)
     live = time.perf_counter() - start
     page.wait_for_timeout(1_500)  # whatever is still arriving must not count as the first move's work
     seen = {
         "content": content,
         "live": live,
-        "charts": page.locator(".vega-embed svg").count(),
+        "charts": page.locator(".vega-embed svg.marks").count(),
         "page": len(answer.body()) / 1e6,
         "moves": moved(page),
     }

@@ -388,7 +388,10 @@ class TestNothingGreenOnNoData:
         audit = audit_of(tmp_path / "a", [tool()], consent_scan=[{**SCAN, "scenario": "after_accept"}])
         assert "needs a check made before the choice" in gap(audit, "CO02")
         bare = {key: value for key, value in SCAN.items() if key != "category"}
-        assert gap(audit_of(tmp_path / "b", [tool()], consent_scan=[bare]), "CO03") == "needs the column category in consent_scan.csv"
+        assert (
+            gap(audit_of(tmp_path / "b", [tool()], consent_scan=[bare]), "CO03")
+            == "needs the column category in consent_scan.csv"
+        )
 
     def test_money_nobody_wrote_down_is_not_zero(self, tmp_path: Path) -> None:
         bare = {k: v for k, v in tool(pays_back="No").items() if k not in ("renewal_date", "one_off_cost")}
