@@ -12,10 +12,10 @@ import pytest
 
 from .code import ROOT
 
-# Put together here, so that this file does not name what it looks for.
-HOSTS = ["pypi" + ".org", "files.pythonhosted" + ".org", "registry.npmjs" + ".org", "conda.anaconda" + ".org"]
+# Written backwards, so that this file does not name what it looks for.
+HOSTS = [name[::-1] for name in ("gro.ipyp", "gro.detsohnohtyp.selif", "gro.sjmpn.yrtsiger", "gro.adnocana.adnoc")]
 HOMES = ["/" + "root/", "/" + "work/", "/" + "home/", "/" + "Users/"]
-# A home folder counts at the beginning of a path alone: `docs/work/` and a web address are something else.
+# A home folder counts at the beginning of a path alone, not inside a longer path or a web address.
 FORBIDDEN = re.compile("|".join([*map(re.escape, HOSTS), *(rf"(?<![\w.]){re.escape(home)}(?=\w)" for home in HOMES)]))
 
 PIN = re.compile(r"[a-z0-9][a-z0-9-]*==[^\s;]+(?: ; [^\\]+)? \\")
