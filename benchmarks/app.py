@@ -1,7 +1,7 @@
 """How soon a warm app shows its charts and how soon they follow a slider, beside a bare Voilà page with one chart.
 
 Both are served by stand-alone Voilà with one preheated kernel and looked at in the same headless Chromium, cut off from
-the network. The time of a move is taken inside the page, from the key to the marks.
+the network. The time of a move is taken inside the page, from the key to the marks, once the page is at rest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from timing import REPEATS, Row, martech, publish
 
 MOVES = 40
-REHEAT_SECONDS = 6  # until Voilà has the next kernel ready
+REHEAT_SECONDS = 6  # until Voilà has the next visitor's kernel ready, which takes a core as long
 FLOOR = "bare Voilà page, one slider, one chart"
 
 BARE = """
@@ -167,7 +167,7 @@ def visited(browser: Any, address: str, *, charts: int) -> dict[str, Any]:
     drawn = "charts => document.querySelectorAll('.vega-embed svg.marks').length >= charts"
     page.wait_for_function(drawn, arg=charts, polling=20, timeout=60_000)
     live = time.perf_counter() - start
-    page.wait_for_timeout(1_500)  # whatever is still arriving must not count as the first move's work
+    page.wait_for_timeout(REHEAT_SECONDS * 1_000)  # moves are timed on a page at rest
     seen = {
         "content": content,
         "live": live,

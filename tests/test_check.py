@@ -15,7 +15,7 @@ GOOD = "Segment,Collection,cdp,24000,Yes"
 
 
 def told(name, text, filename=None):
-    _, problems, _ = parse_register(name, text.encode(), filename or f"{name}.csv")
+    problems = parse_register(name, text.encode(), filename or f"{name}.csv").problems
     return [str(p) for p in problems]
 
 
@@ -65,7 +65,7 @@ def test_a_missing_required_column_is_told_with_the_nearest_one():
 
 def test_a_misspelt_optional_column_is_noted():
     text = f"{HEADER},renewal_dat,colour\n{GOOD},2026-01-01,red\n"
-    frame, problems, notes = parse_register("inventory", text.encode(), "inventory.csv")
+    frame, problems, notes, _ = parse_register("inventory", text.encode(), "inventory.csv")
     assert problems == ()
     assert notes == ("column 'renewal_dat' is not known and was not used; did you mean renewal_date?",)
     assert list(frame.columns) == [*HEADER.split(","), "renewal_dat", "colour"]

@@ -203,8 +203,24 @@ def test_schema_of_profile_tells_its_facts(capsys: pytest.CaptureFixture[str]) -
 
 def test_an_unknown_table_gets_the_nearest_name(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "schema", "inventry")
-    assert code == 1
+    assert code == 2
     assert 'There is no table "inventry"; did you mean inventory?' in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--month", "2026-13"), '"2026-13" is not a month; write YYYY-MM'),
+        (("--only", "1-stack-audits"), "did you mean 1-stack-audit?"),
+        (("--data", ""), "--data came empty"),
+    ],
+)
+def test_a_report_asked_for_in_the_wrong_way_is_wrong_usage(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "report", *arguments)
+    assert code == 2
+    assert words in err
 
 
 def test_a_busy_port_is_told(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,7 +236,7 @@ def test_a_busy_port_is_told(good: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_number_that_is_no_port_is_told(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "apps", "--data", str(good), "--port", "99999")
-    assert code == 1
+    assert code == 2
     assert "99999 is not a port" in err
 
 

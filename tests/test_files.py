@@ -166,7 +166,7 @@ def test_a_typed_number_reads_back_as_itself(number):
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from([".csv", ".xlsx", ".parquet", ".txt", ""]))
 def test_no_bytes_raise_anything_but_problems(data, suffix):
-    frame, problems, _ = parse_register("inventory", data, f"inventory{suffix}")
+    frame, problems, *_ = parse_register("inventory", data, f"inventory{suffix}")
     assert isinstance(frame, pd.DataFrame)
     assert all(len(p.value) <= 60 for p in problems)
 
@@ -178,7 +178,7 @@ CELLS = st.lists(st.text(max_size=8), max_size=6).map(",".join)
 @given(st.lists(CELLS, max_size=6).map("\n".join))
 def test_no_text_below_a_good_header_raises(body):
     header = "tool,layer,category,annual_cost,pays_back,renewal_date,alias,auto_renew,seats_paid,usage_pct\n"
-    frame, problems, _ = parse_register("inventory", (header + body).encode("utf-8", "replace"), "inventory.csv")
+    frame, problems, *_ = parse_register("inventory", (header + body).encode("utf-8", "replace"), "inventory.csv")
     assert isinstance(frame, pd.DataFrame)
     assert all(str(p) for p in problems)
 
@@ -193,5 +193,5 @@ def test_a_damaged_workbook_or_parquet_file_is_a_problem(noise, place, kind):
         pd.DataFrame({"tool": ["Heap"]}).to_parquet(handle)
     data = handle.getvalue()
     place %= len(data)
-    frame, _, _ = parse_register("inventory", data[:place] + noise + data[place + len(noise) :], f"inventory.{kind}")
+    frame = parse_register("inventory", data[:place] + noise + data[place + len(noise) :], f"inventory.{kind}").frame
     assert isinstance(frame, pd.DataFrame)

@@ -190,7 +190,7 @@ def test_a_column_of_anything_never_raises(column, cells):
 
 
 def test_a_threshold_stays_text():
-    frame, problems, _ = parse_register(
+    frame, problems, *_ = parse_register(
         "thresholds", b"rule_id,threshold\nSA01,0.5\nBU02,0.1; 0.25\n", "thresholds.csv"
     )
     assert problems == ()

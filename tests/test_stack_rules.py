@@ -400,6 +400,14 @@ class TestNothingGreenOnNoData:
         assert audit.summary["stack.saving_in_year"] is audit.summary["stack.one_off_cost"] is None
         assert not [r for r in audit.reading_records if r.metric == "stack.saving_by_quarter"]
 
+    def test_rules_not_measured_say_what_they_lack(self, tmp_path: Path) -> None:
+        row = tool()
+        del row["seats_paid"], row["usage_pct"]
+        gaps = audit_of(tmp_path, [row]).rules_not_measured
+        assert gaps["SA01"].startswith("needs the column seats_paid in inventory.csv")
+        assert gaps["CO05"] == "needs vendors.csv"
+        assert "SA03" not in gaps
+
     def test_vendors_are_read_without_an_inventory(self, tmp_path: Path) -> None:
         write_workspace(tmp_path, [tool()], vendors=[{**VENDOR, "dpa_status": "none"}])
         (tmp_path / "inventory.csv").unlink()
@@ -412,6 +420,11 @@ class TestNothingGreenOnNoData:
         audit = audit_of(tmp_path, [tool("Heap", **late), tool("Hotjar", category="survey", **late)])
         reading = next(r for r in audit.reading_records if r.segment == "RM02")
         assert reading.value == 2
+
+
+@pytest.mark.parametrize("said", ["TBD", "n/a", "#N/A", " - ", "Nobody", "\u200b", "unknown."])
+def test_a_word_that_stands_for_a_blank_names_no_owner(tmp_path: Path, said: str) -> None:
+    assert "SA03" in rules_on(audit_of(tmp_path, [tool(owner=said)]), "Mixpanel")
 
 
 def test_a_newer_clean_scan_heals(tmp_path: Path) -> None:

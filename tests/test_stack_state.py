@@ -11,7 +11,7 @@ import pytest
 from workspaces import tool, write_table, write_workspace
 
 from martech_lib import Workspace
-from martech_lib.core.errors import UserError
+from martech_lib.core.errors import TableError, UserError
 from martech_lib.core.places import sample_dir
 from martech_lib.core.spreadsheet import escape_cell, unescape_cell
 from martech_lib.workbook import html
@@ -118,6 +118,25 @@ def test_an_upload_that_cannot_be_read_changes_nothing(state: StackState) -> Non
         with pytest.raises(UserError, match=words):
             state.upload("inventory.csv", data)
         assert (state.audit, state.rows) == before
+
+
+def test_amounts_are_in_the_currency_of_the_company(tmp_path: Path) -> None:
+    state = StackState(Workspace.open(write_workspace(tmp_path, [tool()], {"currency": "USD"})))
+    before = (state.audit, state.rows)
+    euros = b"tool,layer,category,annual_cost,pays_back\nA,Storage,warehouse,EUR 500,Yes\n"
+    told = "inventory.csv, row 2, column annual_cost: 'EUR 500' is in EUR; profile.csv says that amounts are in USD"
+    with pytest.raises(TableError, match=told):
+        state.upload("inventory.csv", euros)
+    assert (state.audit, state.rows) == before
+    state.set_rows(changed(state, "Mixpanel", annual_cost="EUR 500"))
+    assert state.faults == [told]
+    assert state.audit is before[0]
+
+
+def test_an_inventory_of_someone_else_brings_its_own_currency(state: StackState) -> None:
+    state.upload("own.csv", b"tool,layer,category,annual_cost,pays_back\nA,Storage,warehouse,EUR 500,Yes\n")
+    assert state.audit is not None
+    assert (state.audit.currency, state.audit.summary["stack.annual_cost"]) == ("EUR", 500.0)
 
 
 def test_a_workspace_that_cannot_be_read_is_told_and_nothing_breaks(tmp_path: Path) -> None:
@@ -456,3 +475,18 @@ def test_a_table_names_its_rows_and_shows_long_text_whole() -> None:
     assert "w" * 1999 + "…" in markup
     chip = html.stack_map({"Storage": [("n" * 300, "free", "Keep")]}, most=5)
     assert f"<b>{'n' * 79}…</b>" in chip and f'title="{"n" * 300}"' in chip
+
+
+def test_what_needs_no_inventory_is_shown_without_one(tmp_path: Path) -> None:
+    vendor = {"vendor": "Zap", "processes_personal_data": "yes", "dpa_status": "none"}
+    write_table(tmp_path, "vendors", [vendor])
+    app = StackApp(book_of(tmp_path, "report"))
+    assert "Zap processes personal data" in app.table("findings").html
+    assert "supply inventory.csv" in app.table("decisions").html
+
+
+def test_the_page_lists_the_rules_that_could_not_be_judged(tmp_path: Path) -> None:
+    app = StackApp(book_of(write_workspace(tmp_path, [tool()]), "report"))
+    assert "could not be judged for want of data" in app.say("unmeasured").html
+    assert "No signed DPA (CO05)" in app.table("unmeasured").html
+    assert "Needs vendors.csv" in app.table("unmeasured").html

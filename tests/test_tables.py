@@ -47,14 +47,14 @@ def test_the_example_of_every_register_passes_its_own_check(name):
     declared = table(name)
     cells = [f'"{c.example}"' for c in declared.columns]
     text = ",".join(declared.names) + "\n" + ",".join(cells) + "\n"
-    frame, problems, _ = parse_register(name, text.encode(), f"{name}.csv")
+    frame, problems, *_ = parse_register(name, text.encode(), f"{name}.csv")
     assert [str(p) for p in problems] == []
     assert len(frame) == 1
 
 
 def test_the_example_of_the_profile_passes_its_own_check():
     text = "key,value\n" + "".join(f'{c.name},"{c.example}"\n' for c in profile_facts().values())
-    _, problems, _ = parse_register("profile", text.encode(), "profile.csv")
+    problems = parse_register("profile", text.encode(), "profile.csv").problems
     assert [str(p) for p in problems] == []
 
 

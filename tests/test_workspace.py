@@ -171,15 +171,6 @@ def test_fingerprints_are_those_of_the_files(folder):
     ws = Workspace.open(folder(inventory_csv=INVENTORY, touches_csv=TOUCHES))
     digest = hashlib.sha256(INVENTORY.encode()).hexdigest()
     assert ws.fingerprints == {"inventory": digest, "touches": hashlib.sha256(TOUCHES.encode()).hexdigest()}
-    assert ws.with_register("inventory", ws.register("inventory")).fingerprint("inventory") != digest
-
-
-def test_an_edited_register_takes_the_place_of_the_file(folder):
-    ws = Workspace.open(folder(inventory_csv=INVENTORY))
-    edited = ws.register("inventory").assign(annual_cost=1.0)
-    assert ws.with_register("inventory", edited).register("inventory")["annual_cost"].tolist() == [1.0]
-    assert ws.register("inventory")["annual_cost"].tolist() == [24000.0]
-    assert ws.with_register("backlog", pd.DataFrame({"idea": ["x"]})).has("backlog")
 
 
 def test_a_register_handed_out_is_a_copy(folder):

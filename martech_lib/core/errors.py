@@ -15,6 +15,10 @@ class UserError(Exception):
     """Something in the input is wrong; the message alone tells the user what to do."""
 
 
+class WrongUsage(UserError):
+    """A command was asked for something there is not: a month, a notebook, a table."""
+
+
 class WorkspaceError(UserError):
     """The workspace itself cannot be opened."""
 

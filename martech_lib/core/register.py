@@ -43,13 +43,24 @@ class Register(NamedTuple):
     marks: tuple[Mark, ...] = ()
 
 
-def parse_register(name: str, data: bytes, filename: str) -> tuple[pd.DataFrame, tuple[Problem, ...], tuple[str, ...]]:
-    """Read and check the bytes of a register, as from an upload.
+def parse_register(name: str, data: bytes, filename: str) -> Register:
+    """Read and check the bytes of a register, as from an upload; no rows when there are none or they cannot be read."""
+    return read_register(table(name), data, filename)
 
-    Returns:
-        The typed frame (no rows when the file has none or cannot be read), the problems, the notes.
+
+def in_one_currency(found: Register, home: str, *, name: str, file: str) -> Register:
+    """The register, with a problem for each column whose amounts bear another currency than `home`, the profile's.
+
+    Args:
+        home: Code of the currency; "" when the profile names none.
     """
-    return read_register(table(name), data, filename)[:3]
+    others = [mark for mark in found.marks if mark.code != (home or "USD")]
+    if not home:
+        advice = "name the currency in profile.csv, which stands for USD now"
+        return found._replace(notes=(*found.notes, *(f"{m.column} is in {m.code}; {advice}" for m in others)))
+    message = f"; profile.csv says that amounts are in {home}"
+    told = (Problem(name, file, m.row, m.column, m.value, f"is in {m.code}{message}") for m in others)
+    return found._replace(problems=(*found.problems, *told))
 
 
 def read_register(declared: Table, data: bytes, filename: str) -> Register:

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -23,7 +22,7 @@ from martech_lib.core.folder import Folder
 from martech_lib.core.log_check import check_log, log_notes
 from martech_lib.core.logs import Log
 from martech_lib.core.profile import profile_facts_of
-from martech_lib.core.register import Register, parse_register
+from martech_lib.core.register import Register, in_one_currency, parse_register
 from martech_lib.core.tables import EXTRACTS, table, tables
 
 if TYPE_CHECKING:
@@ -77,10 +76,9 @@ class CheckedLog(NamedTuple):
 class Workspace:
     """The input tables of one company. Tables are read on first use and kept."""
 
-    def __init__(self, source: Source, own: Mapping[str, Register] | None = None) -> None:
+    def __init__(self, source: Source) -> None:
         self._from = source
-        self._own = dict(own or {})
-        self._registers: dict[str, Register] = dict(self._own)
+        self._registers: dict[str, Register] = {}
         self._logs: dict[str, CheckedLog] = {}
 
     @classmethod
@@ -110,7 +108,7 @@ class Workspace:
     @property
     def present(self) -> tuple[str, ...]:
         """Tables of which there is a file, with or without rows, in the order of the data dictionary."""
-        names = {*self._from.files, *self._own}
+        names = set(self._from.files)
         own = [name for name in tables() if name in names]
         return (*own, *sorted(name for name in names if name.startswith(f"{EXTRACTS}/")))
 
@@ -185,18 +183,12 @@ class Workspace:
         return {name: self.fingerprint(name) for name in self.present}
 
     def fingerprint(self, name: str) -> str:
-        """SHA-256 of one table: of its file's bytes, or of its content in a database or when edited here."""
-        if name in self._own:
-            return hashlib.sha256(self._own[name].frame.to_csv(index=False).encode()).hexdigest()
+        """SHA-256 of one table: of its file's bytes, or of its content in a database."""
         return self._from.fingerprint(name)
 
     def file_for(self, name: str) -> str:
         """The file that holds a table, or would: `inventory.csv`."""
         return self._from.label(name)
-
-    def with_register(self, name: str, frame: pd.DataFrame) -> Workspace:
-        """The same workspace with another register in place, already typed and checked."""
-        return Workspace(self._from, {**self._own, name: Register(frame.copy())})
 
     def _refuse_missing(self, name: str) -> None:
         if not self.has(name):
@@ -209,19 +201,10 @@ class Workspace:
         return self._registers[name]
 
     def _in_one_currency(self, name: str, found: Register) -> Register:
-        """The register, with a problem for each column whose amounts bear another currency than the profile's."""
         if not found.marks:
             return found
         facts = self._facts(found if name == "profile" else None)
-        home = str(facts.get("currency", "")).upper()
-        others = [mark for mark in found.marks if mark.code != (home or "USD")]
-        if not home:
-            advice = "name the currency in profile.csv, which stands for USD now"
-            return found._replace(notes=(*found.notes, *(f"{m.column} is in {m.code}; {advice}" for m in others)))
-        message = f"; profile.csv says that amounts are in {home}"
-        file = self.file_for(name)
-        told = (Problem(name, file, m.row, m.column, m.value, f"is in {m.code}{message}") for m in others)
-        return found._replace(problems=(*found.problems, *told))
+        return in_one_currency(found, str(facts.get("currency", "")).upper(), name=name, file=self.file_for(name))
 
     def _facts(self, found: Register | None = None) -> dict[str, Any]:
         """What can be read of the profile, whether or not all of it is right."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -85,11 +85,10 @@ def build_order(evidence: Evidence) -> tuple[StepReading, ...]:
     )
 
 
-def build_order_findings(evidence: Evidence) -> Iterator[Finding]:
+def build_order_findings(evidence: Evidence, steps: Sequence[StepReading]) -> Iterator[Finding]:
     """BO01 to BO05, each about the stack as a whole."""
     if not evidence.tools:
         return
-    steps = build_order(evidence)
     for step in steps:
         if step.status == "Gap":
             yield _stack_finding(
@@ -106,9 +105,9 @@ def build_order_findings(evidence: Evidence) -> Iterator[Finding]:
         yield _stack_finding(evidence, "BO05", words, amount=sum(t.annual_cost for t in warehouses))
 
 
-def bought_too_early(evidence: Evidence) -> dict[str, str]:
+def bought_too_early(steps: Sequence[StepReading]) -> dict[str, str]:
     """Tool -> why it came before its time; such a tool is to be re-evaluated."""
-    early = (step for step in build_order(evidence) if step.status == "Bought too early")
+    early = (step for step in steps if step.status == "Bought too early")
     return {tool: step.reason for step in early for tool in step.tools}
 
 

@@ -63,10 +63,10 @@ def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
         order=alt.Order("rank:Q"),
         tooltip=_tooltip(tool="Tool", cost="Annual cost", decision="Decision"),
     )
-    labels = _row_labels(_values(totals)).encode(y=y, text=alt.Text("label:N"))
+    labels = _row_labels(alt.NamedData("totals")).encode(y=y, text=alt.Text("label:N"))
     largest = totals.iloc[int(totals["annual_cost"].argmax())]
     text = f"Annual cost by layer and tool. The largest is {largest['label']}; colours show each tool's decision."
-    return _finished([bars, labels], frame, text, rows=len(totals))
+    return _finished([bars, labels], {"rows": frame, "totals": totals}, text, rows=len(totals))
 
 
 def finding_totals(audit: StackAudit) -> pd.DataFrame:
@@ -90,11 +90,11 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
         for n, amount, known in zip(frame["findings"], frame["amount"], frame["known"], strict=True)
     ]
     frame["label"] = frame["title"] + ": " + frame["size"]
-    y = alt.Y("title:N", sort=None, title=None, axis=None)
+    y = alt.Y("title:N", sort=frame["title"].tolist(), title=None, axis=None)
     colour = _colours("severity", SEVERITIES, SEVERITY_COLOURS, frame["severity"])
     # A finding without an amount has no bar: the tick shows its severity all the same.
     ticks = (
-        alt.Chart().mark_tick(thickness=6, height=18, yOffset=10, opacity=1).encode(x=alt.value(3), y=y, color=colour)
+        alt.Chart().mark_tick(thickness=6, height=18, yOffset=10, opacity=1).encode(x=alt.XValue(3), y=y, color=colour)
     )
     bars = _bars().encode(
         x=alt.X("amount:Q", title="Cost of what is in question", axis=_money_axis(audit)),
@@ -105,7 +105,7 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
     labels = _row_labels().encode(y=y, text=alt.Text("label:N"))
     fired = count(len(frame), "rule")
     text = f"Findings by rule and severity. {fired} fired; the gravest is {frame['label'].iloc[0]}."
-    return _finished([bars, ticks, labels], frame, text, rows=len(frame))
+    return _finished([bars, ticks, labels], {"rows": frame}, text, rows=len(frame))
 
 
 def saving_steps(audit: StackAudit) -> pd.DataFrame:
@@ -131,7 +131,7 @@ def before_and_after(audit: StackAudit) -> alt.LayerChart:
     frame["label"] = frame["step"] + ": " + frame["size"] + ", " + frame["left"]
     is_total = frame["step"].isin(["Today", "After"])
     frame["kind"] = (frame["amount"] <= 0).map({True: "saving", False: "extra"}).mask(is_total, "total")
-    y = alt.Y("step:N", sort=None, title=None, axis=None)
+    y = alt.Y("step:N", sort=frame["step"].tolist(), title=None, axis=None)
     bars = _bars().encode(
         x=alt.X("start:Q", title="Annual cost", axis=_money_axis(audit)),
         x2=alt.X2("end:Q"),
@@ -146,7 +146,7 @@ def before_and_after(audit: StackAudit) -> alt.LayerChart:
     text = (
         f"From {first['left']} at {first['size']} a year today to {last['left']} at {last['size']} after the decisions."
     )
-    return _finished([bars, labels], frame, text, rows=len(frame))
+    return _finished([bars, labels], {"rows": frame}, text, rows=len(frame))
 
 
 def quarter_savings(audit: StackAudit) -> pd.DataFrame:
@@ -159,7 +159,7 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
     """What each quarter of the twelve months ahead brings, less its one-off costs."""
     frame = quarter_savings(audit)
     frame["label"] = [money(v, audit.currency) for v in frame["net"]]
-    x = alt.X("quarter:N", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')"))
+    x = alt.X("quarter:N", sort=frame["quarter"].tolist(), title=None, axis=_two_lines())
     base = alt.Chart()
     bars = base.mark_bar().encode(
         x=x,
@@ -172,7 +172,7 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
     )
     quarters = [f"{q} {label}" for q, label in zip(frame["quarter"], frame["label"], strict=True)]
     text = f"Net saving by quarter: {', '.join(quarters)}."
-    return _finished([bars, labels], frame, text, height=240)
+    return _finished([bars, labels], {"rows": frame}, text, height=240)
 
 
 def roadmap_rows(audit: StackAudit) -> pd.DataFrame:
@@ -211,12 +211,12 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     months = alt.Axis(format="%b %y", tickCount="month", labelOverlap=True, labelFlush=True, labelBound=True)
     x = alt.X("start:T", title=None, scale=x_scale, axis=months)
     bars = (
-        alt.Chart(_values(frame[~is_point]))
+        alt.Chart(alt.NamedData("bars"))
         .mark_bar(height=11, cornerRadius=3, clip=True, opacity=0.9)
         .encode(x=x, x2=alt.X2("end:T"), y=y, color=colour, tooltip=tooltip)
     )
     points = (
-        alt.Chart(_values(frame[is_point]))
+        alt.Chart(alt.NamedData("points"))
         .mark_point(filled=True, size=80, opacity=1)
         .encode(
             x=x,
@@ -232,7 +232,13 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     )
     kinds_told = [f"{n} {kind}" for kind, n in frame["kind"].value_counts().items()]
     text = f"Roadmap of the twelve months from {day(audit.as_of)}, {count(len(order), 'row')}: {listed(kinds_told)}."
-    return _finished([bars, points], None, text, rows=len(order), row_height=22)
+    return _finished(
+        [bars, points],
+        {"bars": frame[~is_point], "points": frame[is_point]},
+        text,
+        rows=len(order),
+        row_height=22,
+    )
 
 
 def _kind(kind: str, source: str) -> str:
@@ -248,9 +254,9 @@ def _bars() -> alt.Chart:
     return alt.Chart().mark_bar(height=18, yOffset=10, stroke="white", strokeWidth=1.5)
 
 
-def _row_labels(data: alt.Data | alt.UndefinedType = alt.Undefined) -> alt.Chart:
+def _row_labels(data: alt.NamedData | alt.UndefinedType = alt.Undefined) -> alt.Chart:
     """What a row is and how large, above its bar."""
-    return alt.Chart(data).mark_text(align="left", dy=-9, fontWeight=500).encode(x=alt.value(0))
+    return alt.Chart(data).mark_text(align="left", dy=-9, fontWeight=500).encode(x=alt.XValue(0))
 
 
 def _tooltip(**titles: str) -> list[alt.Tooltip]:
@@ -269,6 +275,11 @@ def _money_axis(audit: StackAudit) -> alt.Axis:
     return alt.Axis(labelExpr=f"(datum.value < 0 ? '-' : '') + '{prefix}' + replace({shown}, '−', '')", tickCount=5)
 
 
+def _two_lines() -> alt.Axis:
+    """Labels broken at the blank, so that "FY27 Q1" fits a phone."""
+    return alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')")
+
+
 def _room(values: pd.Series) -> alt.Scale:
     """Room beyond the bars for the labels at their ends."""
     top, bottom = max(0.0, float(values.max())), min(0.0, float(values.min()))
@@ -281,21 +292,28 @@ def _milliseconds(when: pd.Timestamp) -> int:
     return int(when.timestamp() * 1000)
 
 
-def _values(frame: pd.DataFrame) -> alt.Data:
-    """The rows as plain values; a frame would be copied and examined once a layer."""
-    return alt.Data(values=frame.to_dict("records"))
-
-
 def _finished(
     layers: Sequence[alt.Chart],
-    frame: pd.DataFrame | None,
+    tables: Mapping[str, pd.DataFrame],
     text: str,
     *,
     rows: int = 0,
     row_height: int = 46,
     height: int = 0,
 ) -> alt.LayerChart:
-    """The layers over one table, as wide as their place, with the words that say what they show."""
-    tall = height or max(120, rows * row_height)
-    data = alt.Undefined if frame is None else _values(frame)
-    return alt.LayerChart(layer=layers, data=data, width="container", height=tall, description=text)
+    """The layers over their tables, as wide as their place, with the words that say what they show.
+
+    The rows stand apart from the form, by name: a live chart puts new rows into a drawing that stands. So the order of
+    marks is written into their encodings, never left to the order of the rows: rows put in later would stand last.
+
+    Args:
+        tables: Name -> rows; layers that name none draw "rows".
+    """
+    return alt.LayerChart(
+        layer=layers,
+        data=alt.NamedData("rows") if "rows" in tables else alt.Undefined,
+        datasets={name: frame.to_dict("records") for name, frame in tables.items()},
+        width="container",
+        height=height or max(120, rows * row_height),
+        description=text,
+    )

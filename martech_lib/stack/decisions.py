@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from martech_lib.core.results import Finding
 from martech_lib.core.spoken import day
-from martech_lib.stack.build_order import bought_too_early
+from martech_lib.stack.build_order import StepReading, bought_too_early
 from martech_lib.stack.duplicates import duplicates
 from martech_lib.stack.evidence import Evidence
 from martech_lib.stack.inventory import Tool
@@ -60,13 +60,13 @@ class Suggestion(NamedTuple):
     reason: str
 
 
-def decide(evidence: Evidence, findings: Iterable[Finding]) -> tuple[Decision, ...]:
+def decide(evidence: Evidence, findings: Iterable[Finding], steps: Sequence[StepReading]) -> tuple[Decision, ...]:
     """One Decision for each active tool, in the order of the inventory."""
     by_tool: dict[str, list[Finding]] = {tool.tool: [] for tool in evidence.tools}
     for finding in findings:
         if finding.rule.startswith(ABOUT_TOOLS):
             by_tool.get(finding.subject, []).append(finding)
-    early = bought_too_early(evidence)
+    early = bought_too_early(steps)
     suggestions = {t.tool: _suggest(by_tool[t.tool], early.get(t.tool, "")) for t in evidence.tools}
     standing = {t.tool.lower(): t.decision or suggestions[t.tool].decision for t in evidence.tools}
     keepers = {spare.tool: keeper.tool for spare, keeper in duplicates(evidence.tools)}

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from martech_lib.core.workspace import Workspace
+from martech_lib.stack.consent_scan import ConsentScan, read_scan
 from martech_lib.stack.inventory import Inventory, Tool, read_inventory
 from martech_lib.stack.thresholds import Rule, read_overrides, rules_with
 
@@ -29,6 +30,7 @@ class Evidence:
         profile: The company's facts, typed; a blank one is absent.
         rules: The audit's rules with this workspace's thresholds.
         registers: The rows of the other tables that are there, by name; a blank is None.
+        consent: The consent scan in numbers; no checks when there is none.
         previous: The inventory as it stood at the last audit; None when it is not there.
         has_syncs: Whether sync runs are on record.
         inputs: Table name -> SHA-256 of what was read.
@@ -38,6 +40,7 @@ class Evidence:
     profile: Mapping[str, Any]
     rules: Mapping[str, Rule]
     registers: Mapping[str, Sequence[Record]]
+    consent: ConsentScan = ConsentScan()
     previous: Inventory | None = None
     has_syncs: bool = False
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +69,12 @@ class Evidence:
         asked = {rule: (tuple(values), "set for this run") for rule, values in numbers.items()}
         own = {rule.id: (rule.threshold, rule.why) for rule in self.rules.values() if rule.why}
         return replace(self, rules=rules_with({**own, **asked}))
+
+    def alone(self) -> Evidence:
+        """The inventory, the profile and the rules, without any other table."""
+        aside = {*self.registers, "inventory_previous"}
+        inputs = {name: digest for name, digest in self.inputs.items() if name not in aside}
+        return replace(self, registers={}, consent=ConsentScan(), previous=None, has_syncs=False, inputs=inputs)
 
     def lacks(self, needs: str) -> str:
         """What is missing for a rule, in words; "" when one of its ways (`|`) has all its parts (`+`)."""
@@ -107,11 +116,13 @@ def gather(ws: Workspace) -> Evidence:
         TableError: A table is there and wrong; the message lists what and where.
         UserError: A threshold that makes no sense.
     """
+    registers = {name: _records(ws.register(name)) for name in REGISTERS if ws.has(name)}
     return Evidence(
         inventory=read_inventory(ws.register("inventory")) if ws.has("inventory") else Inventory((), frozenset()),
         profile=ws.profile if ws.has("profile") else {},
         rules=rules_with(read_overrides(ws.register("thresholds")) if ws.has("thresholds") else {}),
-        registers={name: _records(ws.register(name)) for name in REGISTERS if ws.has(name)},
+        registers=registers,
+        consent=read_scan(registers.get("consent_scan", ())),
         previous=read_inventory(ws.register("inventory_previous")) if ws.has("inventory_previous") else None,
         has_syncs=ws.has("sync_runs"),
         inputs={name: ws.fingerprint(name) for name in ws.tables if name in READ},

@@ -10,6 +10,10 @@ from typing import Any
 import pandas as pd
 
 PAYS_BACK = ("Yes", "Yes (compl.)")
+DOCUMENTED = ("job", "owner", "outcome_metric")
+SAYS_NOTHING = frozenset(
+    ("", "-", "–", "—", "?", "n/a", "#n/a", "na", "none", "nobody", "no one", "tba", "tbd", "unassigned", "unknown")
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Inventory:
 def read_inventory(frame: pd.DataFrame) -> Inventory:
     """Turn the checked inventory frame (one row a tool) into records."""
     known = [f.name for f in fields(Tool) if f.name in frame.columns]
-    columns = [_values(frame[name]) for name in known]
+    columns = [_values(frame[name], is_documented=name in DOCUMENTED) for name in known]
     rows = [Tool(**dict(zip(known, cells, strict=True))) for cells in zip(*columns, strict=True)]
     return Inventory(
         tools=tuple(tool for tool in rows if tool.is_active),
@@ -111,8 +115,14 @@ def by_category(tools: Iterable[Tool]) -> dict[str, list[Tool]]:
     return groups
 
 
-def _values(column: pd.Series) -> list[Any]:
-    return [_value(cell) for cell in column.tolist()]
+def _values(column: pd.Series, *, is_documented: bool) -> list[Any]:
+    values = [_value(cell) for cell in column.tolist()]
+    return [None if _says_nothing(value) else value for value in values] if is_documented else values
+
+
+def _says_nothing(text: str | None) -> bool:
+    """Whether a text stands for a blank: "TBD" names no owner."""
+    return text is None or text.strip(" .\u200b\ufeff").casefold() in SAYS_NOTHING
 
 
 def _value(cell: Any) -> Any:

@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from martech_lib.core.results import Finding
 from martech_lib.core.spoken import count, day, listed, percent
+from martech_lib.stack.consent_scan import ConsentScan
 from martech_lib.stack.duplicates import duplicates
 from martech_lib.stack.evidence import Evidence
 from martech_lib.stack.inventory import Tool
-
-ESSENTIAL = ("Necessary", "Security")
-OPT_OUT_SCENARIO = "gpc_optout"
-OPT_IN_SCENARIOS = ("before_choice", "after_reject")
-
-
-Check = tuple[str, str, str]
-
-
-class ConsentScan(NamedTuple):
-    """A consent scan in numbers.
-
-    Attributes:
-        checks: Checks made; one check is a page in a region under a scenario that forbids what is not essential.
-        failed: The failed ones as (page, scenario, region).
-        items: Names of the non-essential items seen in failed checks, in order of first sight.
-        fires: How many such items were seen in all.
-    """
-
-    checks: int
-    failed: tuple[Check, ...]
-    items: tuple[str, ...]
-    fires: int
-
-    @property
-    def pass_rate(self) -> float | None:
-        """Share of checks without a non-essential item; None without any check."""
-        return (self.checks - len(self.failed)) / self.checks if self.checks else None
-
-
-def read_scan(evidence: Evidence) -> ConsentScan:
-    """Count the checks of `consent_scan`: opt-in regions before the choice and after a rejection, US states after an
-    opt-out. Of a check that was made several times the newest scan counts."""
-    rows = [row for row in evidence.rows("consent_scan") if _forbids(row["scenario"], row["region"])]
-    newest: dict[Check, Any] = {}
-    for row in rows:
-        newest[_check(row)] = max(row["scan_date"], newest.get(_check(row), row["scan_date"]))
-    checks: dict[Check, list[str]] = {check: [] for check in newest}
-    for row in rows:
-        if row["scan_date"] == newest[_check(row)] and _is_non_essential(row):
-            checks[_check(row)].append(row["name"])
-    names = [name for fired in checks.values() for name in fired]
-    failed = tuple(check for check, fired in checks.items() if fired)
-    return ConsentScan(len(checks), failed, tuple(dict.fromkeys(names)), len(names))
 
 
 def consent_findings(evidence: Evidence) -> Iterator[Finding]:
     """CO02 and CO03, about the consent-management tool (about the stack when there is none)."""
     if evidence.lacks(evidence.rules["CO02"].needs):
         return
-    scan = read_scan(evidence)
+    scan = evidence.consent
     target, allowed = evidence.rules["CO02"].threshold[0], evidence.rules["CO03"].threshold[0]
     if scan.pass_rate is not None and scan.pass_rate < target:
         words = (
@@ -99,18 +56,6 @@ def _consent_tool(evidence: Evidence) -> Tool | None:
     tools = [tool for tool in evidence.tools if tool.category == "consent management"]
     spare = {duplicate.tool for duplicate, _ in duplicates(tools)}
     return next((tool for tool in tools if tool.tool not in spare), None)
-
-
-def _check(row: Mapping[str, Any]) -> Check:
-    return row["page"], row["scenario"], row["region"]
-
-
-def _forbids(scenario: str, region: str) -> bool:
-    return scenario == OPT_OUT_SCENARIO if region.upper().startswith("US") else scenario in OPT_IN_SCENARIOS
-
-
-def _is_non_essential(row: Mapping[str, Any]) -> bool:
-    return row.get("category") not in ESSENTIAL and not row.get("essential_override")
 
 
 def _where(scan: ConsentScan) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from martech_lib.core.results import Finding, Reading, Status, not_measured
 from martech_lib.stack.build_order import server_side_gap
 from martech_lib.stack.evidence import Evidence
-from martech_lib.stack.privacy import read_scan
 from martech_lib.stack.thresholds import Rule
 
 GROUPS = {"SA03 or SA04": ("SA03", "SA04"), "CO02 or CO03": ("CO02", "CO03")}
@@ -43,7 +42,7 @@ def gap(rule: Rule, evidence: Evidence) -> str:
     missing = evidence.lacks(rule.needs)
     if missing:
         return missing
-    if rule.id in ("CO02", "CO03") and not read_scan(evidence).checks:
+    if rule.id in ("CO02", "CO03") and not evidence.consent.checks:
         return "needs a check made before the choice, after a rejection or after an opt-out in consent_scan.csv"
     if rule.id == "SA01" and not judged(rule, evidence):
         return "needs seats or usage of some tool in inventory.csv"
@@ -55,7 +54,7 @@ def judged(rule: Rule, evidence: Evidence) -> int | None:
     if rule.id == "SA01":
         return sum(tool.adoption is not None for tool in evidence.tools)
     if rule.id in ("CO02", "CO03"):
-        return read_scan(evidence).checks
+        return evidence.consent.checks
     if rule.id == "CO05":
         return len(evidence.rows("vendors"))
     return len(evidence.tools) if rule.id.startswith("SA") and rule.id != "SA09" else None

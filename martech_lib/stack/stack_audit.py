@@ -26,7 +26,7 @@ from martech_lib.stack.roadmap import RoadmapItem, roadmap
 from martech_lib.stack.rule_readings import finding_readings
 from martech_lib.stack.rules import tool_findings
 from martech_lib.stack.savings import Savings, savings
-from martech_lib.stack.thresholds import Rule
+from martech_lib.stack.thresholds import Rule, shipped_rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,12 @@ class StackAudit(Result):
         """One row a tool: tool, decision, suggested, decided_by, reason, annual_cost, saving."""
         return frame_of(self.decision_records, Decision._fields).drop(columns="conflict")
 
+    @property
+    def rules_not_measured(self) -> dict[str, str]:
+        """Rule id -> what it lacks, for the rules that could not be judged."""
+        rules = [r for r in self.reading_records if r.metric == "stack.findings" and r.segment in shipped_rules()]
+        return {r.segment: r.reason for r in rules if r.status == "not measured"}
+
     def to_dict(self) -> dict[str, Any]:
         """Readings, findings, decisions and inputs, ready for JSON."""
         return {**super().to_dict(), "decisions": plain_records(self.decision_records)}
@@ -85,10 +91,11 @@ def audit(ws: Workspace, *, thresholds: Mapping[str, Sequence[float]] | None = N
 
 def assess(evidence: Evidence) -> StackAudit:
     """The audit of evidence that is already gathered: what an app repeats at every move of a slider."""
-    found = tuple(_found(evidence))
-    decisions = decide(evidence, found)
+    steps = build_order(evidence)
+    found = tuple(_found(evidence, steps))
+    decisions = decide(evidence, found, steps)
     findings = _worst_first([*found, *late_exits(evidence, decisions)])
-    saved, steps, reviews = savings(evidence, decisions), build_order(evidence), cadences(evidence)
+    saved, reviews = savings(evidence, decisions), cadences(evidence)
     return StackAudit(
         reading_records=_readings(evidence, findings, saved, steps, reviews),
         finding_records=findings,
@@ -107,7 +114,7 @@ def assess(evidence: Evidence) -> StackAudit:
     )
 
 
-def _found(evidence: Evidence) -> list[Finding]:
+def _found(evidence: Evidence, steps: Sequence[StepReading]) -> list[Finding]:
     return [
         *tool_findings(evidence),
         *duplicate_findings(evidence),
@@ -115,7 +122,7 @@ def _found(evidence: Evidence) -> list[Finding]:
         *consent_findings(evidence),
         *vendor_findings(evidence),
         *company_findings(evidence),
-        *build_order_findings(evidence),
+        *build_order_findings(evidence, steps),
     ]
 
 

@@ -17,8 +17,14 @@ from martech_lib.core.spoken import (
     told_apart,
 )
 from martech_lib.stack.decisions import DECISIONS, LEAVING
+from martech_lib.stack.saving_words import saving
 from martech_lib.stack.stack_audit import StackAudit
 from martech_lib.stack.thresholds import Rule, shipped_rules
+
+__all__ = [
+    "build_order", "changed", "decisions", "findings", "groups", "headline", "reviews", "road", "saving", "spending",
+    "thresholds", "unmeasured", "worth",
+]  # fmt: skip
 
 NOTHING = (
     "There is no inventory yet. Supply inventory.csv with one row per tool: "
@@ -65,10 +71,8 @@ def worth(audit: StackAudit) -> str:
 
 def findings(audit: StackAudit) -> str:
     """How many findings, on how many tools, and the worst of them."""
-    if not audit.tools:
-        return ""
     if not audit.finding_records:
-        return f"No rule found a fault. {_unmeasured(audit)}".strip()
+        return "No rule that could be judged found a fault." if audit.tools else ""
     total = len(audit.finding_records)
     severe = [f.subject for f in audit.finding_records if f.severity in ("critical", "high")]
     words = f"{count(total, 'finding')}, {len(severe)} of them critical or high"
@@ -80,7 +84,16 @@ def findings(audit: StackAudit) -> str:
     title = mid_sentence(shipped_rules()[worst.rule].title)
     about = "" if worst.subject == "stack" else f"{worst.subject} - "
     lead = "It" if total == 1 else "The gravest"
-    return f"{words}. {lead} is {worst.rule}, {title}: {about}{worst.evidence}. {_unmeasured(audit)}".strip()
+    return f"{words}. {lead} is {worst.rule}, {title}: {about}{worst.evidence}."
+
+
+def unmeasured(audit: StackAudit) -> str:
+    """How many rules could not be judged; "" when all were."""
+    gaps = audit.rules_not_measured
+    if not gaps or not audit.tools:
+        return ""
+    stands = fitting(len(gaps), "it is", "they are")
+    return f"{count(len(gaps), 'rule')} could not be judged for want of data; {stands} neither passed nor failed:"
 
 
 def groups(audit: StackAudit) -> str:
@@ -114,23 +127,6 @@ def decisions(audit: StackAudit) -> str:
     open_on = [d.tool for d in audit.decision_records if d.conflict]
     stays = fitting(len(open_on), "A critical compliance finding stays", "Critical compliance findings stay")
     return words + (f" {stays} open on {listed(open_on)}." if open_on else "")
-
-
-def saving(audit: StackAudit) -> str:
-    """Run-rate and in-year saving, one-off costs, right-sizing, what is at stake."""
-    saved = audit.savings
-    if not audit.tools:
-        return ""
-    parts = [_run_rate(audit), _year_ahead(audit)]
-    if saved.right_sizing:
-        on_top = " on top" if round(saved.run_rate, 2) > 0 else ""
-        unused = _money(audit, saved.right_sizing)
-        parts.append(f"unused seats in what stays cost {unused} a year, which right-sizing could save{on_top}")
-    if saved.at_stake:
-        n = count(sum(d.decision == "Re-evaluate" for d in audit.decision_records), "tool")
-        stake = _money(audit, saved.at_stake)
-        parts.append(f"{stake} a year is at stake in {n} to re-evaluate and counted nowhere as saved")
-    return "; ".join(filter(None, parts)) + "."
 
 
 def build_order(audit: StackAudit) -> str:
@@ -246,46 +242,6 @@ def _concerned(audit: StackAudit, subjects: set[str]) -> str:
     return listed([*told, "the stack as a whole"] if "stack" in subjects else told)
 
 
-def _run_rate(audit: StackAudit) -> str:
-    run_rate = round(audit.savings.run_rate, 2)
-    if run_rate > 0:
-        return f"The run-rate saving is {_money(audit, run_rate)} a year"
-    if run_rate < 0:
-        return f"The decisions raise the cost by {_money(audit, -run_rate)} a year"
-    moves = any(d.saving for d in audit.decision_records)
-    return "The decisions leave the cost a year as it is" if moves else "No decision saves money yet"
-
-
-def _year_ahead(audit: StackAudit) -> str:
-    """What the run rate comes to in the twelve months ahead, and why it differs; "" when there is nothing to tell."""
-    saved = audit.savings
-    gross, one_off = (round(sum(getattr(q, part) for q in saved.quarters), 2) for part in ("saving", "one_off"))
-    if audit.as_of is None or not (gross or one_off or round(saved.run_rate, 2)):
-        return ""
-    if saved.in_year is None:
-        return "from when on is not known, as no renewal date is on record for it"
-    late = "each contract runs to its renewal" if gross != round(saved.run_rate - saved.undated, 2) else ""
-    due = f"{_money(audit, one_off)} of one-off costs fall due" if one_off else ""
-    why = listed([part for part in (late, due) if part])
-    apart = f"{_money(audit, abs(saved.undated))} a year has no renewal date"
-    return (
-        f"in the twelve months from {day(audit.as_of)} {_net(audit)}{f', since {why}' if why else ''}"
-        f"{f'; {apart} and is left out of that' if round(saved.undated, 2) else ''}"
-    )
-
-
-def _net(audit: StackAudit) -> str:
-    """The net of the year ahead in words that fit its sign and the run rate's."""
-    net, run_rate = round(audit.savings.in_year or 0.0, 2), round(audit.savings.run_rate, 2)
-    if not net:
-        return "that comes to nothing"
-    amount = _money(audit, abs(net))
-    if net * run_rate > 0:
-        has_one_off = any(q.one_off for q in audit.savings.quarters)
-        return f"that comes to {amount}{' net' if net > 0 and has_one_off else ''}"
-    return f"the decisions {f'save {amount}' if net > 0 else f'cost {amount} more than they save'}"
-
-
 def _contracts_ahead(audit: StackAudit) -> str:
     told = []
     for kind, one, many in (("renewal", "renews", "renew"), ("contract end", "ends", "end")):
@@ -330,11 +286,6 @@ def _share_named(audit: StackAudit, metric: str, what: str) -> str:
     if reading.value in (0, 1):
         return f" {'Every' if reading.value else 'No'} tool has a {what}."
     return f" Of the tools, {told_apart(reading.value, 1)[0]} have a {what}."
-
-
-def _unmeasured(audit: StackAudit) -> str:
-    gaps = [r for r in audit.reading_records if r.metric == "stack.findings" and r.status == "not measured"]
-    return f"{count(len(gaps), 'rule')} could not be measured for want of data." if gaps else ""
 
 
 def _because(reason: str) -> str:

@@ -17,20 +17,22 @@ from typing import Any
 
 from martech_lib import __version__
 from martech_lib.core import places, spoken
-from martech_lib.core.errors import TableError, UserError, did_you_mean
+from martech_lib.core.errors import TableError, UserError, WrongUsage, did_you_mean
 
-DONE, WRONG_INPUT, OURS_BROKE, INTERRUPTED = 0, 1, 3, 130
+DONE, WRONG_INPUT, WRONG_USAGE, OURS_BROKE, INTERRUPTED = 0, 1, 2, 3, 130
 PROBLEMS_SHOWN = 20
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code (wrong usage exits with 2 by itself)."""
+    """Run one command; returns the exit code (an option that is none exits with 2 by itself)."""
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except TableError as wrong:
         found = spoken.count(len(wrong.problems), "problem")
         return _stop(f"{found} in the data; nothing was started.\n{wrong}", WRONG_INPUT)
+    except WrongUsage as wrong:
+        return _stop(str(wrong), WRONG_USAGE)
     except UserError as wrong:
         return _stop(str(wrong), WRONG_INPUT)
     except KeyboardInterrupt:
@@ -155,7 +157,7 @@ def _known_table(name: str) -> Any:
     known = tables.tables()
     if name not in known:
         near = did_you_mean(name, known) or "."
-        raise UserError(f'There is no table "{name}"{near} There are: {", ".join(known)}.')
+        raise WrongUsage(f'There is no table "{name}"{near} There are: {", ".join(known)}.')
     return known[name]
 
 
@@ -194,7 +196,7 @@ def _details(column: Any) -> list[str]:
 
 def _data(arguments: argparse.Namespace) -> str:
     if arguments.data == "":
-        raise UserError("--data came empty; give a folder or a database URL, or leave --data out for the sample.")
+        raise WrongUsage("--data came empty; give a folder or a database URL, or leave --data out for the sample.")
     return arguments.data or str(places.sample_dir() / "saas")
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from martech_lib.core import places
 from martech_lib.core.database import is_url
-from martech_lib.core.errors import UserError, did_you_mean
+from martech_lib.core.errors import UserError, WrongUsage, did_you_mean
 from martech_lib.workbook import pages, pdf, publish
 from martech_lib.workbook.parameters import check_parameters, parameters_of
 from martech_lib.workbook.source import absolute, brief
@@ -113,12 +113,12 @@ def report(
         jobs: How many notebooks run at a time.
 
     Raises:
-        UserError: the input is wrong; nothing was started.
+        UserError: the input is wrong; nothing was started. WrongUsage: so is the month or a notebook's name.
         ReportFailed: a notebook stopped; the last good report still stands.
     """
     notebooks = choose(places.notebooks_dir(), only)
     if month and not MONTH.fullmatch(month):
-        raise UserError(f'"{month}" is not a month; write YYYY-MM, for example 2026-10.')
+        raise WrongUsage(f'"{month}" is not a month; write YYYY-MM, for example 2026-10.')
     browser = _find_browser() if pdf else None
     workspace = _checked_workspace(data)
     chosen = month or _month_of(workspace)
@@ -134,7 +134,7 @@ def choose(folder: Path, only: Sequence[str]) -> tuple[Path, ...]:
     for name in wanted:
         if name not in found:
             near = did_you_mean(name, found) or "."
-            raise UserError(f'There is no notebook "{name}"{near} There are: {", ".join(found)}.')
+            raise WrongUsage(f'There is no notebook "{name}"{near} There are: {", ".join(found)}.')
     return tuple(path for name, path in found.items() if name in wanted)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from martech_lib.core import places
-from martech_lib.core.errors import UserError
+from martech_lib.core.errors import UserError, WrongUsage
 from martech_lib.workbook.source import absolute
 
 HOST = "127.0.0.1"
@@ -122,7 +122,7 @@ def _open(data: str) -> None:
 def _claim(port: int) -> None:
     """Refuse a port that cannot be had, in words."""
     if not 0 < port < 65536:
-        raise UserError(f"{port} is not a port; choose one from 1024 to 65535.")
+        raise WrongUsage(f"{port} is not a port; choose one from 1024 to 65535.")
     with socket.socket() as probe:
         if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

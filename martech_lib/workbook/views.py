@@ -96,11 +96,12 @@ class Screen:
         def redraw() -> None:
             self._stale.discard(view)
             try:
-                spec = _specification(draw())
+                spec = _specification(draw)
                 text, below = str(spec.get("description", "")), "" if spec else note(instead())
             except Exception as error:
                 spec, text, below = {}, "", alert(told(error))
-            view.text, view.spec = text, spec
+            with view.hold_sync():
+                view.text, view.spec = text, spec
             # The chart's own label tells a screen reader what this line tells the eye.
             words.value = below or note(text, is_spoken=False)
 
@@ -135,10 +136,11 @@ def figure_html(chart: Chart, *, width: int) -> str:
     return svg
 
 
-def _specification(chart: Chart | None) -> dict[str, Any]:
+def _specification(draw: Callable[[], Chart | None]) -> dict[str, Any]:
     """A chart as Vega-Lite; {} for none."""
     # The tests check every property of every chart; checking again costs a slider its pace.
     with debug_mode(False):
+        chart = draw()
         return {} if chart is None else chart.to_dict(validate=False)
 
 

@@ -81,7 +81,8 @@ class StackApp:
 
     def table(self, name: str) -> Any:
         """A table of `stack_tables` by its name: findings, decisions, before_and_after, build_order, reviews, ..."""
-        return self._markup(getattr(tables, f"{name}_table"))
+        render: Callable[[StackAudit], str] = getattr(tables, f"{name}_table")
+        return self._markup(render, needs_tools=name != "findings")
 
     def cost_chart(self) -> Any:
         """Cost by layer and tool."""

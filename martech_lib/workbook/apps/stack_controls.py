@@ -13,7 +13,8 @@ from martech_lib.core.tables import Column, table
 from martech_lib.stack import StackAudit
 from martech_lib.stack.decisions import DECISIONS
 from martech_lib.stack.thresholds import shipped_rules
-from martech_lib.workbook.apps.stack_state import FIELDS, SLIDERS, Field, Slider, StackState
+from martech_lib.workbook.apps.stack_settings import FIELDS, SLIDERS, Field, Slider
+from martech_lib.workbook.apps.stack_state import StackState
 from martech_lib.workbook.views import told
 from martech_lib.workbook.widgets import Download, Grid, Upload
 from martech_lib.workbook.widgets.grid import Row

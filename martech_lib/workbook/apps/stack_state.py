@@ -3,70 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from martech_lib import stack
 from martech_lib.core import places
 from martech_lib.core.database import is_url
-from martech_lib.core.errors import TableError, UserError, did_you_mean, shown
-from martech_lib.core.files import decode, is_comment
-from martech_lib.core.numbers import read_number
-from martech_lib.core.spreadsheet import as_text, to_csv
-from martech_lib.core.tables import table
-from martech_lib.core.workspace import Workspace, parse_register
+from martech_lib.core.errors import TableError, UserError, shown
+from martech_lib.core.register import Register, in_one_currency, parse_register
+from martech_lib.core.workspace import Workspace
 from martech_lib.stack import Evidence, StackAudit
 from martech_lib.stack.inventory import read_inventory
 from martech_lib.stack.thresholds import rules_with, shipped_rules
+from martech_lib.workbook.apps.stack_file import (
+    Head,
+    belongs_to,
+    head_of,
+    inventory_file,
+    is_filled,
+    one_line_each,
+    rows_of,
+)
+from martech_lib.workbook.apps.stack_settings import FIELDS, SLIDERS, Control, Field, typed_figure, written_setting
 from martech_lib.workbook.views import told
 from martech_lib.workbook.widgets.grid import Row
 
-SETTING = re.compile(r"#\s*set\s+(?P<name>\S+)\s*=(?P<value>.*)", re.IGNORECASE)
-MARKER = "# martech inventory of"
-HEAD_BYTES = 65_536
 SET_ASIDE = "The sample company's other tables were set aside."
 NO_WORKSPACE = "The workspace itself cannot be read: run `martech check` and mend what it names first."
 NO_ROWS = "The inventory has no tools left, so the last audit stands: add a tool, or upload an inventory."
-
-
-class Slider(NamedTuple):
-    """A threshold that can be moved: its notebook parameter, its rule, which of the rule's numbers."""
-
-    parameter: str
-    rule: str
-    place: int
-    words: str
-    low: float
-    high: float
-    step: float
-
-
-class Field(NamedTuple):
-    """A figure of the profile that can be typed: its key, which is also the notebook parameter."""
-
-    parameter: str
-    words: str
-    low: float
-    high: float
-
-
-Control = Slider | Field
-SLIDERS = (
-    Slider("low_adoption", "SA01", 0, "Low adoption: below this share of paid seats in use", 0.0, 1.0, 0.01),
-    Slider("notice_window_days", "SA11", 0, "Renewal notice: look this many days ahead", 0, 365, 5),
-    Slider("tools_per_fte_watch", "BU01", 0, "Tools per FTE: watch above", 0.5, 5.0, 0.1),
-    Slider("tools_per_fte_fail", "BU01", 1, "Tools per FTE: too many above", 0.5, 6.0, 0.1),
-)
-FIELDS = (
-    Field("marketing_fte", "Marketing FTE", 0.1, 100_000.0),
-    Field("marketing_budget_excl_labor", "Marketing budget a year, without labor", 1.0, 1e12),
-)
 
 
 @dataclass(frozen=True)
@@ -140,7 +108,9 @@ class StackState:
 
     def set_figure(self, key: str, value: float | str | None) -> None:
         """Audit with another figure of the profile, a number or as typed; blank takes the profile's own again."""
-        self._attempt("settings", lambda: self.take({}, {key: _typed(key, value) if isinstance(value, str) else value}))
+        self._attempt(
+            "settings", lambda: self.take({}, {key: typed_figure(key, value) if isinstance(value, str) else value})
+        )
 
     def take(self, thresholds: Mapping[str, Sequence[float]], figures: Mapping[str, float | None]) -> None:
         """Set thresholds and figures. Raises UserError when one is not allowed; everything stays as it was."""
@@ -160,29 +130,24 @@ class StackState:
         Raises:
             UserError: It cannot be read or audited; the state stays as it was.
         """
-        frame, problems, notes = parse_register("inventory", data, name)
-        if problems:
-            raise TableError(problems)
         if self._gathered is None:
             raise UserError(NO_WORKSPACE)
+        found, head = parse_register("inventory", data, name), head_of(data, name)
+        base, aside = self._base_for(head, found)
+        frame, notes = _checked_frame(found, base, name)
         if frame.empty:
             raise UserError(f"{shown(name)} has a header and no tools below it: add a row for each tool.")
-        head = _comments(data, name)
-        base, aside = self._base_for(head)
         settings = self._settings(head, name)
         version = replace(self._now, **settings).with_inventory(frame, data, base)
-        self._now, self.rows, self._columns, self.problems = version, _rows(frame), tuple(map(str, frame.columns)), []
+        self._now, self.rows, self._columns, self.problems = version, rows_of(frame), tuple(map(str, frame.columns)), []
         self._faults |= {"inventory": [], "settings": []}
         return [*([SET_ASIDE] if aside else []), *notes]
 
     def inventory_csv(self) -> bytes:
         """The inventory as edited, headed by its company and the settings: uploaded again it opens the same state."""
-        company = _plain(self._now.evidence.profile.get("company", "")) if self._now.evidence else ""
+        company = str(self._now.evidence.profile.get("company", "")) if self._now.evidence else ""
         settings = {**{rule: "; ".join(map(str, n)) for rule, n in self.thresholds.items()}, **self.figures}
-        head = f"{MARKER} {company or '(not named)'}\n"
-        head += "".join(f"# set {name} = {value}\n" for name, value in settings.items())
-        filled = [{key: re.sub(r"\r\n?", "\n", cell) for key, cell in row.items()} for row in self.rows if _filled(row)]
-        return head.encode() + _as_csv(filled, self._columns)
+        return inventory_file(self.rows, self._columns, company, settings)
 
     def figure(self, key: str) -> float | None:
         """A figure as it stands: set in the app, else of the profile."""
@@ -217,47 +182,42 @@ class StackState:
         self._now = Version(self._gathered).audited()
         if workspace.has("inventory"):
             frame = workspace.register("inventory")
-            self.rows, self._columns = _rows(frame), tuple(map(str, frame.columns))
+            self.rows, self._columns = rows_of(frame), tuple(map(str, frame.columns))
 
     def _read_rows(self) -> None:
         evidence = self._now.evidence
         if evidence is None:
             raise UserError(NO_WORKSPACE)
-        if not any(map(_filled, self.rows)):
+        if not any(map(is_filled, self.rows)):
             if evidence.inventory.tools or evidence.inventory.retired:
                 raise UserError(NO_ROWS)
             return
-        # Reading skips a blank row and counts its line; on one line each, line 2 is row 0 of the grid.
-        flat = [{key: " ".join(cell.splitlines()) for key, cell in row.items()} for row in self.rows]
-        data = _as_csv(flat, self._columns)
-        frame, problems, _ = parse_register("inventory", data, "inventory.csv")
-        if problems:
-            raise TableError(problems)
+        data = one_line_each(self.rows, self._columns)
+        frame, _ = _checked_frame(parse_register("inventory", data, "inventory.csv"), evidence, "inventory.csv")
         self._now = self._now.with_inventory(frame, data, evidence)
 
-    def _base_for(self, head: Sequence[tuple[int, str]]) -> tuple[Evidence, bool]:
+    def _base_for(self, head: Head, found: Register) -> tuple[Evidence, bool]:
         """The evidence an upload goes into, and whether a sample's other tables are set aside for it."""
         assert self._gathered is not None
-        company = _plain(self._gathered.profile.get("company", ""))
-        if not self._is_sample or any(_plain(line) == _plain(f"{MARKER} {company}") for _, line in head):
+        company = str(self._gathered.profile.get("company", ""))
+        if not self._is_sample or belongs_to(head, company):
             return self._gathered, False
         profile = {key: value for key, value in self._gathered.profile.items() if key != "company"}
-        aside = {*self._gathered.registers, "inventory_previous"}
-        inputs = {key: value for key, value in self._gathered.inputs.items() if key not in aside}
-        return replace(self._gathered, registers={}, previous=None, profile=profile, inputs=inputs), True
+        if found.marks:
+            profile["currency"] = found.marks[0].code
+        return replace(self._gathered.alone(), profile=profile), True
 
-    def _settings(self, head: Sequence[tuple[int, str]], name: str) -> dict[str, Any]:
+    def _settings(self, head: Head, name: str) -> dict[str, Any]:
         """Thresholds and figures that the leading lines of a file set; none when they set nothing."""
         thresholds: dict[str, tuple[float, ...]] = {}
         figures: dict[str, float] = {}
         for number, line in head:
-            if asked := SETTING.fullmatch(line):
-                try:
-                    rules, facts = _setting(asked["name"], asked["value"])
-                    thresholds |= self._checked(rules, facts)
-                except UserError as error:
-                    raise UserError(f"{shown(name)}, line {number}: {error}") from None
-                figures |= facts
+            try:
+                asked = written_setting(line)
+                thresholds |= self._checked(asked.thresholds, asked.figures) if asked else {}
+            except UserError as error:
+                raise UserError(f"{shown(name)}, line {number}: {error}") from None
+            figures |= asked.figures if asked else {}
         return {"thresholds": thresholds, "figures": figures} if thresholds or figures else {}
 
     def _checked(
@@ -292,57 +252,13 @@ def _is_sample(workspace: Workspace) -> bool:
     return not is_url(source) and Path(source).expanduser().resolve().is_relative_to(places.sample_dir().resolve())
 
 
-def _typed(key: str, text: str) -> float | None:
-    written = read_number(text)
-    if text.strip() and (written is None or written.percent):
-        raise UserError(f"{key} came as '{shown(text)}'; allowed is a number such as 12.5 or 3,000,000.")
-    return None if written is None else written.comma if written.point is None else written.point
-
-
-def _setting(name: str, value: str) -> tuple[dict[str, tuple[float, ...]], dict[str, float]]:
-    """What one `# set` line says, as (thresholds, figures). Raises UserError."""
-    figures = [control.parameter for control in FIELDS]
-    known = [*figures, *(rule.id for rule in shipped_rules().values() if rule.threshold)]
-    named = {each.casefold(): each for each in known}.get(name.casefold())
-    if named is None:
-        raise UserError(f"`# set {shown(name)}` is not known{did_you_mean(name, known)}; it takes {', '.join(known)}.")
-    try:
-        numbers = tuple(float(part) for part in value.split(";"))
-        if named not in figures:
-            return {named: numbers}, {}
-        (figure,) = numbers
-    except ValueError:
-        allowed = "a number" if named in figures else "a number, or two with ';' between them such as 1.5; 2"
-        raise UserError(f"`# set {named}` came as '{shown(value)}'; allowed is {allowed}.") from None
-    return {}, {named: figure}
-
-
-def _comments(data: bytes, name: str) -> list[tuple[int, str]]:
-    """The comment lines before the header of a CSV file, each with its number, without what a spreadsheet adds."""
-    head = data[:HEAD_BYTES] if name.lower().endswith(".csv") else b""
-    text, _ = decode(head[: head.rfind(b"\n") + 1])
-    lines = takewhile(is_comment, text.splitlines())
-    return [(number, line.strip('\ufeff,;" \t')) for number, line in enumerate(lines, start=1)]
-
-
-def _plain(text: Any) -> str:
-    """A company's name or the line that holds it, such that a spreadsheet's quotes and separators do not matter."""
-    return re.sub(r'[\s",;]+', " ", str(text)).strip()
-
-
-def _rows(frame: pd.DataFrame) -> list[Row]:
-    return [{str(name): cell for name, cell in row.items()} for row in as_text(frame).to_dict("records")]
-
-
-def _filled(row: Row) -> bool:
-    return any(cell.strip() for cell in row.values())
-
-
-def _as_csv(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
-    """The rows under the columns the inventory had, those it must have, and those that hold a value now."""
-    valued = dict.fromkeys(name for row in rows for name, cell in row.items() if cell.strip())
-    names = list(dict.fromkeys([*columns, *table("inventory").required, *valued]))
-    return to_csv(pd.DataFrame([[row.get(name, "") for name in names] for row in rows], columns=names, dtype=str))
+def _checked_frame(found: Register, base: Evidence, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The rows and notes of an inventory in the currency of its company. Raises TableError."""
+    home = str(base.profile.get("currency", "")).upper()
+    found = in_one_currency(found, home, name="inventory", file=name)
+    if found.problems:
+        raise TableError(found.problems)
+    return found.frame, found.notes
 
 
 def _at_cell(problem: Any) -> dict[str, Any]:

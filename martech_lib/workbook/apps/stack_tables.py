@@ -58,6 +58,16 @@ def findings_table(audit: StackAudit) -> str:
     return html.table((f._asdict() for f in audit.finding_records), columns, caption="Findings, the gravest first")
 
 
+def unmeasured_table(audit: StackAudit) -> str:
+    """The rules that could not be judged, and what each lacks; nothing when all were."""
+    gaps = audit.rules_not_measured
+    if not gaps:
+        return ""
+    rules = [{"rule": f"{shipped_rules()[rule].title} ({rule})", "gap": gap} for rule, gap in gaps.items()]
+    columns = [Column("rule", "Rule"), Column("gap", "Not measured", lambda gap: gap[:1].upper() + gap[1:])]
+    return html.table(rules, columns, caption="Rules that could not be judged")
+
+
 def decisions_table(audit: StackAudit) -> str:
     """Every decision with its reason and saving; what leaves first."""
     columns = [

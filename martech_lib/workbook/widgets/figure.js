@@ -22,6 +22,12 @@ function hasWidth(place) {
   });
 }
 
+// What a drawing is made of besides its rows and words. Where only these change, the drawing that stands takes them
+// over, which is many times faster than drawing anew.
+function formOf({ datasets, description, ...form }) {
+  return JSON.stringify(form) + Object.keys(datasets ?? {});
+}
+
 function isEmpty(spec) {
   return !spec?.layer && !spec?.mark;
 }
@@ -41,7 +47,13 @@ function describe(place, model, drawn) {
 function clear(place, shown) {
   shown.view?.finalize();
   shown.view = null;
+  shown.form = null;
   place.replaceChildren();
+}
+
+async function takeOver(view, { datasets = {} }) {
+  for (const [name, rows] of Object.entries(datasets)) view.data(name, structuredClone(rows));
+  await view.runAsync();
 }
 
 async function draw(place, model, shown) {
@@ -49,6 +61,11 @@ async function draw(place, model, shown) {
   place.toggleAttribute("data-empty", isEmpty(spec));
   if (isEmpty(spec)) {
     clear(place, shown);
+    return;
+  }
+  const form = formOf(spec);
+  if (shown.view && form === shown.form) {
+    await takeOver(shown.view.view, spec);
     return;
   }
   const [embed] = await Promise.all([sharedVega(), hasWidth(place)]);
@@ -59,6 +76,7 @@ async function draw(place, model, shown) {
     shown.view?.finalize();
     shown.view = null;
     shown.view = await embed(place, structuredClone(spec), OPTIONS);
+    shown.form = form;
   } finally {
     place.style.minHeight = "";
   }
@@ -80,7 +98,7 @@ function render({ model, el }) {
   const fault = document.createElement("p");
   fault.setAttribute("role", "alert");
   el.append(place);
-  const shown = { view: null, width: 0, drawing: false, again: false, gone: false };
+  const shown = { view: null, form: null, width: 0, drawing: false, again: false, gone: false };
 
   async function redraw() {
     describe(place, model, !isEmpty(model.get("spec")));
