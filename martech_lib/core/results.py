@@ -16,7 +16,6 @@ import pandas as pd
 Status = Literal["pass", "watch", "fail", "info", "not measured", "refused"]
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-WITHOUT_NUMBERS = ("not measured", "refused")
 
 
 class Reading(NamedTuple):

@@ -208,7 +208,9 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     first = pd.Timestamp(str(audit.as_of))
     x_scale = alt.Scale(type="utc", domain=[_milliseconds(first), _milliseconds(first + pd.Timedelta(days=365))])
     tooltip = _tooltip(item="Item", kind="Kind", **{"from": "From"}, until="To", owner="Owner")
-    months = alt.Axis(format="%b %y", tickCount="month", labelOverlap=True, labelFlush=True, labelBound=True)
+    months = alt.Axis(
+        format="%b %y", tickCount="month", labelOverlap=True, labelSeparation=8, labelFlush=True, labelBound=True
+    )
     x = alt.X("start:T", title=None, scale=x_scale, axis=months)
     bars = (
         alt.Chart(alt.NamedData("bars"))
@@ -266,7 +268,10 @@ def _tooltip(**titles: str) -> list[alt.Tooltip]:
 def _colours(column: str, order: Sequence[str], palette: Mapping[str, str], present: pd.Series) -> alt.Color:
     """The palette's colours for the values that occur, in their order."""
     shown = [value for value in order if value in set(present)]
-    return alt.Color(f"{column}:N", title=None, scale=alt.Scale(domain=shown, range=[palette[v] for v in shown]))
+    # The legend stands above the plot, which on a phone leaves no room for the word "deadline".
+    legend = alt.Legend(labelExpr="replace(datum.label, 'notice deadline', 'notice by')")
+    scale = alt.Scale(domain=shown, range=[palette[v] for v in shown])
+    return alt.Color(f"{column}:N", title=None, scale=scale, legend=legend)
 
 
 def _money_axis(audit: StackAudit) -> alt.Axis:

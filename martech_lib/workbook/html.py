@@ -13,6 +13,7 @@ from martech_lib.core.spoken import in_unit
 
 GLYPHS = {"pass": "✓", "watch": "!", "fail": "✕", "info": "i", "not measured": "–", "refused": "–"}
 LONGEST, LONGEST_CHIP = 2_000, 80
+NARROW_COLUMNS = 4  # so many columns fit a phone
 FIGURE = re.compile(r"(-?[$€£¥₹]\d[\d,.]*[kMBT]?|\d[\d,.]* %)")
 
 
@@ -55,14 +56,18 @@ def alert(lines: Sequence[str]) -> str:
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, caption: str, most: int = 200) -> str:
-    """A table that scrolls in its own box; beyond `most` rows it says how many more the download has."""
+    """A table that scrolls in its own box; beyond `most` rows it says how many more the download has.
+
+    On a phone a row of a broad table becomes a card, each cell beside its heading.
+    """
     shown = list(rows)
     head = "".join(f'<th scope="col"{_aligned(c)}>{escape(c.heading)}</th>' for c in columns)
     body = "".join(f"<tr>{_cells(row, columns)}</tr>" for row in shown[:most])
+    kind = "wb-table wb-broad" if len(columns) > NARROW_COLUMNS else "wb-table"
     more = note(f"{len(shown) - most:,} more rows are in the download.") if len(shown) > most else ""
     return (
         f'<div class="wb-scroll" tabindex="0" role="region" aria-label="{escape(caption, quote=True)}">'
-        f'<table class="wb-table"><caption>{escape(caption)}</caption>'
+        f'<table class="{kind}"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
     )
 
@@ -118,7 +123,9 @@ def _tile(reading: Reading) -> str:
 def _cells(row: Mapping[str, Any], columns: Sequence[Column]) -> str:
     """The cells of one row; the first one names it."""
     written = [f"{_aligned(c)}>{escape(cut(_written(row, c)))}" for c in columns]
-    return "".join([*(f'<th scope="row"{c}</th>' for c in written[:1]), *(f"<td{c}</td>" for c in written[1:])])
+    headings = [escape(c.heading, quote=True) for c in columns]
+    first = f'<th scope="row"{written[0]}</th>'
+    return first + "".join(f'<td data-label="{h}"{c}</td>' for h, c in zip(headings[1:], written[1:], strict=True))
 
 
 def _written(row: Mapping[str, Any], column: Column) -> str:

@@ -16,6 +16,7 @@ from martech_lib.workbook.html import Column
 from martech_lib.workbook.notebook import Book
 
 JUDGED = ("pass", "watch", "fail")
+ALL_MEASURED = "Nothing is missing: every reading is measured."
 RANK = {"fail": 0, "watch": 1, "pass": 2, "info": 3, "refused": 4, "not measured": 5}
 
 
@@ -74,7 +75,12 @@ class HomeApp:
         """What would switch on the parts that are not measured."""
         columns = [Column("what", "Not measured"), Column("needs", "What it needs")]
         caption = "What further data would show"
-        return self.book.screen.html(lambda: html.table(self._gaps(), columns, caption=caption))
+
+        def shown() -> str:
+            gaps = self._gaps()
+            return html.table(gaps, columns, caption=caption) if gaps else html.note(ALL_MEASURED)
+
+        return self.book.screen.html(shown)
 
     def _read(self, workspace: Workspace) -> None:
         self._results, self._faults = [], []
