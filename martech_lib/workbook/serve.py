@@ -136,13 +136,17 @@ def _claim(port: int) -> None:
 
 
 def _environment(data: str, *, mode: str) -> dict[str, str]:
-    """What kernels and Jupyter are told: the data, our templates, and that this machine is reached without a proxy."""
+    """What kernels and Jupyter are told: the data, our templates, and that this machine is reached without a proxy.
+
+    JupyterLab is also told not to ask whether it may fetch news.
+    """
     direct = ",".join(filter(None, (os.environ.get("NO_PROXY", ""), HOST, "localhost")))
-    paths = os.pathsep.join(filter(None, (str(places.template_dir()), os.environ.get("JUPYTER_PATH", ""))))
+    ours = {"JUPYTER_PATH": places.template_dir(), "JUPYTER_CONFIG_PATH": places.template_dir() / "lab"}
+    paths = {name: os.pathsep.join(filter(None, (str(own), os.environ.get(name, "")))) for name, own in ours.items()}
     return {
         "MARTECH_DATA": absolute(data),
         "MARTECH_MODE": mode,
-        "JUPYTER_PATH": paths,
+        **paths,
         "NO_PROXY": direct,
         "no_proxy": direct,
     }
