@@ -272,3 +272,23 @@ def test_no_table_of_odd_cells_raises(declared, random, rows):
     for line in told(declared.name, "\n".join(",".join(row) for row in [header, *cells])):
         assert line.startswith(f"{declared.name}.csv")
         assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("heap", "'heap' stands in row 2 already, written 'Heap'"),
+        ("HEAP ", "stands in row 2 already, written 'Heap'"),
+        ("Stack", "'Stack' is how findings call the stack as a whole; give the tool another name"),
+    ],
+)
+def test_a_name_that_would_make_two_tools_one_is_told(name: str, words: str) -> None:
+    text = f"tool,layer,category,annual_cost,pays_back\nHeap,Storage,cdp,1,Yes\n{name},Storage,cdp,1,Yes\n"
+    found = parse_register("inventory", text.encode(), "inventory.csv").problems
+    assert [words in str(problem) for problem in found] == [True]
+
+
+def test_money_beyond_belief_is_told() -> None:
+    text = "tool,layer,category,annual_cost,pays_back\nHeap,Storage,cdp,1e308,Yes\n"
+    (problem,) = parse_register("inventory", text.encode(), "inventory.csv").problems
+    assert problem.message == "is more than money there is"

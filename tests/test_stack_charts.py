@@ -103,3 +103,12 @@ def test_a_hostile_name_is_text_in_the_drawing(tmp_path: Path) -> None:
 def test_specifications_are_plain_json(saas: StackAudit) -> None:
     for draw in ALL:
         json.dumps(draw(saas).to_dict(), allow_nan=False)
+
+
+def test_no_order_is_left_to_the_order_of_the_rows(saas: StackAudit) -> None:
+    """New rows that a live chart takes over would stand last."""
+    for draw in ALL:
+        for layer in draw(saas).to_dict()["layer"]:
+            for channel in ("x", "y"):
+                encoding = layer["encoding"].get(channel, {})
+                assert encoding.get("type") != "nominal" or encoding["sort"], (draw.__name__, channel)

@@ -400,6 +400,15 @@ class TestNothingGreenOnNoData:
         assert audit.summary["stack.saving_in_year"] is audit.summary["stack.one_off_cost"] is None
         assert not [r for r in audit.reading_records if r.metric == "stack.saving_by_quarter"]
 
+    def test_a_profile_alone_is_no_stack(self, tmp_path: Path) -> None:
+        write_workspace(tmp_path, [tool()], vendors=[VENDOR])
+        (tmp_path / "inventory.csv").unlink()
+        audit = stack.audit(Workspace.open(tmp_path))
+        assert {f.rule for f in audit.finding_records} <= {"CO05"}
+        measured = {r.metric for r in audit.reading_records if r.value is not None} - {"stack.findings"}
+        assert measured <= {"stack.reviews_overdue"}
+        assert set(audit.rules_not_measured) >= {"BU01", "BU02", "BO02", "BO03", "SA09"}
+
     def test_rules_not_measured_say_what_they_lack(self, tmp_path: Path) -> None:
         row = tool()
         del row["seats_paid"], row["usage_pct"]
@@ -422,7 +431,9 @@ class TestNothingGreenOnNoData:
         assert reading.value == 2
 
 
-@pytest.mark.parametrize("said", ["TBD", "n/a", "#N/A", " - ", "Nobody", "\u200b", "unknown."])
+@pytest.mark.parametrize(
+    "said", ["TBD", "n/a", "N.A.", "#N/A", " - ", "???", "(none)", "Not assigned", "Nobody", "\u200b", "unknown."]
+)
 def test_a_word_that_stands_for_a_blank_names_no_owner(tmp_path: Path, said: str) -> None:
     assert "SA03" in rules_on(audit_of(tmp_path, [tool(owner=said)]), "Mixpanel")
 

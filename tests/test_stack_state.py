@@ -15,6 +15,7 @@ from martech_lib.core.errors import TableError, UserError
 from martech_lib.core.places import sample_dir
 from martech_lib.core.spreadsheet import escape_cell, unescape_cell
 from martech_lib.workbook import html
+from martech_lib.workbook.apps.home import HomeApp
 from martech_lib.workbook.apps.stack import StackApp
 from martech_lib.workbook.apps.stack_controls import Settings, apply_link, decision_rows, inventory_grid
 from martech_lib.workbook.apps.stack_state import StackState
@@ -124,7 +125,7 @@ def test_amounts_are_in_the_currency_of_the_company(tmp_path: Path) -> None:
     state = StackState(Workspace.open(write_workspace(tmp_path, [tool()], {"currency": "USD"})))
     before = (state.audit, state.rows)
     euros = b"tool,layer,category,annual_cost,pays_back\nA,Storage,warehouse,EUR 500,Yes\n"
-    told = "inventory.csv, row 2, column annual_cost: 'EUR 500' is in EUR; profile.csv says that amounts are in USD"
+    told = "inventory.csv, row 2, column annual_cost: 'EUR 500' is in EUR; the company's amounts are in USD"
     with pytest.raises(TableError, match=told):
         state.upload("inventory.csv", euros)
     assert (state.audit, state.rows) == before
@@ -137,6 +138,16 @@ def test_an_inventory_of_someone_else_brings_its_own_currency(state: StackState)
     state.upload("own.csv", b"tool,layer,category,annual_cost,pays_back\nA,Storage,warehouse,EUR 500,Yes\n")
     assert state.audit is not None
     assert (state.audit.currency, state.audit.summary["stack.annual_cost"]) == ("EUR", 500.0)
+    assert state.audit.summary["stack.share_of_budget"] is None
+    again = StackState(Workspace.open(sample_dir() / "saas"))
+    again.upload("inventory.csv", state.inventory_csv())
+    assert again.audit is not None
+    assert (again.audit.currency, again.audit.summary["stack.annual_cost"]) == ("EUR", 500.0)
+    mixed = b"tool,layer,category,annual_cost,replacement_cost,pays_back\nA,Storage,warehouse,EUR 5,GBP 3,Yes\n"
+    with pytest.raises(
+        TableError, match="column replacement_cost: 'GBP 3' is in GBP; the company's amounts are in EUR"
+    ):
+        state.upload("own.csv", mixed)
 
 
 def test_a_workspace_that_cannot_be_read_is_told_and_nothing_breaks(tmp_path: Path) -> None:
@@ -275,6 +286,21 @@ def test_what_looks_like_a_setting_below_the_header_is_data(state: StackState) -
     assert state.thresholds == {}
 
 
+def test_a_budget_is_in_the_companys_currency_and_has_one_reading(state: StackState) -> None:
+    for text, words in (("EUR 3,000,000", "allowed is a number in USD"), ("24.000", "which is 24 or 24,000")):
+        state.set_figure("marketing_budget_excl_labor", text)
+        assert words in state.faults[0]
+        assert state.figures == {}
+
+
+def test_a_download_sets_the_whole_state(state: StackState) -> None:
+    untouched = state.inventory_csv()
+    state.set_threshold("SA01", [0.9])
+    state.set_figure("marketing_fte", 3)
+    state.upload("inventory.csv", untouched)
+    assert (state.thresholds, state.figures) == ({}, {})
+
+
 def test_an_upload_without_settings_keeps_those_already_set(state: StackState) -> None:
     state.set_threshold("SA01", [0.3])
     state.upload("inventory.csv", OWN)
@@ -305,11 +331,13 @@ def test_each_fault_stays_until_its_own_source_is_mended(state: StackState, tmp_
 
 
 def test_an_own_inventory_is_not_mixed_with_the_sample_companys_tables(state: StackState) -> None:
-    assert state.upload("mine.csv", OWN) == ["The sample company's other tables were set aside."]
+    assert state.upload("mine.csv", OWN) == [
+        "The sample company's own tables and figures were set aside: type in your team and budget."
+    ]
     assert state.audit is not None
     assert {f.rule for f in findings(state)}.isdisjoint({"CO02", "CO03", "CO05"})
     assert not state.audit.changes
-    assert state.figure("marketing_fte") == 11
+    assert state.figure("marketing_fte") is None
     assert not {"vendors", "consent_scan", "roadmap", "inventory_previous"} & set(state.audit.inputs)
     saved = state.inventory_csv()
     assert b"Workspace SaaS" not in saved
@@ -359,7 +387,9 @@ def test_a_typed_figure_is_taken_told_or_taken_back(state: StackState) -> None:
     fte.value = "12,5"
     assert state.figure("marketing_fte") == 12.5
     fte.value = "a dozen"
-    assert state.faults == ["marketing_fte came as 'a dozen'; allowed is a number such as 12.5 or 3,000,000."]
+    assert state.faults == ["marketing_fte came as 'a dozen'; allowed is a number such as 12.5."]
+    fte.value = "$12"
+    assert state.faults == ["marketing_fte came as '$12'; allowed is a number such as 12.5."]
     fte.value = "0"
     assert state.faults == ["marketing_fte came as 0; allowed is 0.1 to 100000 (marketing fte)."]
     assert state.figure("marketing_fte") == 12.5
@@ -490,3 +520,10 @@ def test_the_page_lists_the_rules_that_could_not_be_judged(tmp_path: Path) -> No
     assert "could not be judged for want of data" in app.say("unmeasured").html
     assert "No signed DPA (CO05)" in app.table("unmeasured").html
     assert "Needs vendors.csv" in app.table("unmeasured").html
+
+
+def test_home_says_that_nothing_is_missing_only_when_it_could_read(tmp_path: Path) -> None:
+    write_workspace(tmp_path, [tool(annual_cost="-5")])
+    home = HomeApp(book_of(tmp_path, "lab"))
+    assert "annual_cost" in home.faults().value
+    assert (home.headline().value, home.not_measured().value) == ("", "")

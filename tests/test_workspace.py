@@ -164,7 +164,9 @@ def test_amounts_in_another_currency_than_the_profile(folder):
     assert told == ["profile.csv, row 4, column value: '$2M' is in USD; profile.csv says that amounts are in EUR"]
     ws = Workspace.open(folder(profile_csv=PROFILE.replace("$", "")))
     status = next(s for s in ws.status() if s.table == "inventory")
-    assert status.notes == ("annual_cost is in EUR; name the currency in profile.csv, which stands for USD now",)
+    assert status.status == "error"
+    advice = "profile.csv names no currency, which stands for USD: add a row currency there"
+    assert [p.message for p in status.problems] == [f"is in EUR; {advice}"]
 
 
 def test_fingerprints_are_those_of_the_files(folder):

@@ -25,6 +25,7 @@ FAILURE = ("check", "column", "failure_case", "index")  # what pandera says of a
 HINTED = 200  # so many problems of a column name the nearest value, which is slow to find
 QUARTER = re.compile(r"[0-9]{4}-Q[1-4]")
 CURRENCY = re.compile(r"[A-Za-z]{3}")
+WHOLE_STACK = "stack"
 
 
 class Breach(NamedTuple):
@@ -44,6 +45,20 @@ def breaches(table: Table, frame: pd.DataFrame) -> list[Breach]:
     except SchemaErrors as error:
         return list(_told(table, frame, error.failure_cases))
     return []
+
+
+def tool_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """Names that would make two tools of one, or a tool of the stack as a whole."""
+    first: dict[str, tuple[int, str]] = {}
+    for position, name in enumerate(frame["tool"].tolist()):
+        if not isinstance(name, str):
+            continue
+        plain = " ".join(name.casefold().split())
+        if plain == WHOLE_STACK:
+            yield Breach(position, "tool", "is how findings call the stack as a whole; give the tool another name")
+        earlier, written = first.setdefault(plain, (position, name))
+        if earlier != position and written != name:
+            yield Breach(position, "tool", f"{STANDS} {row_mark(earlier)} already, written '{shown(written)}'")
 
 
 def misspelt(table: Table, header: Sequence[str]) -> Iterator[tuple[str, str]]:

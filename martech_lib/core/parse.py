@@ -17,6 +17,7 @@ ISO_DATE = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
+MOST_MONEY = 1e15  # ten times what the world earns in a year
 MARK = "\ue000"
 ISO_MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})")
 DAY_NUMBER = re.compile(r"[1-7][0-9]{4}")  # how Excel stores 1927 to 2119
@@ -136,6 +137,8 @@ def _numbers(column: Column, cells: Sequence[str]) -> Parsed:
     values = {cell: _value(column, w, mark) for cell, w in numbers.items()}
     if column.kind == "integer":
         wrong |= {cell: EXPECTED["integer"] for cell, value in values.items() if value != int(value)}
+    if column.kind == "money":
+        wrong |= {cell: "is more than money there is" for cell, value in values.items() if abs(value) > MOST_MONEY}
     currency, mixed = _one_currency(cells, numbers)
     wrong |= mixed
     series = pd.Series([np.nan if cell in wrong else values.get(cell, np.nan) for cell in cells], dtype="float64")

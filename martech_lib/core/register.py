@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from martech_lib.core.check import BLANK, STANDS, Breach, breaches, misspelt
+from martech_lib.core.check import BLANK, STANDS, Breach, breaches, misspelt, tool_breaches
 from martech_lib.core.errors import Problem, shown
 from martech_lib.core.files import RawTable, Unreadable, read_raw
 from martech_lib.core.grid import gaps
@@ -48,18 +48,19 @@ def parse_register(name: str, data: bytes, filename: str) -> Register:
     return read_register(table(name), data, filename)
 
 
-def in_one_currency(found: Register, home: str, *, name: str, file: str) -> Register:
+def in_one_currency(
+    found: Register, home: str, *, name: str, file: str, said: str = "profile.csv says that amounts are in"
+) -> Register:
     """The register, with a problem for each column whose amounts bear another currency than `home`, the profile's.
 
     Args:
-        home: Code of the currency; "" when the profile names none.
+        home: Code of the currency; "" when the profile names none, which stands for USD.
+        said: Who says that it is this one.
     """
     others = [mark for mark in found.marks if mark.code != (home or "USD")]
-    if not home:
-        advice = "name the currency in profile.csv, which stands for USD now"
-        return found._replace(notes=(*found.notes, *(f"{m.column} is in {m.code}; {advice}" for m in others)))
-    message = f"; profile.csv says that amounts are in {home}"
-    told = (Problem(name, file, m.row, m.column, m.value, f"is in {m.code}{message}") for m in others)
+    unnamed = "profile.csv names no currency, which stands for USD: add a row currency there"
+    reason = f"{said} {home}" if home else unnamed
+    told = (Problem(name, file, m.row, m.column, m.value, f"is in {m.code}; {reason}") for m in others)
     return found._replace(problems=(*found.problems, *told))
 
 
@@ -119,6 +120,8 @@ def _all_breaches(
     found = [b for b in breaches(declared, frame) if not _explained(b, raw, without_key)]
     if declared.name == "profile" and {"key", "value"} <= set(frame):
         found += profile_breaches(frame)
+    if declared.name.startswith("inventory") and "tool" in frame:
+        found += tool_breaches(frame)
     if declared.name == "thresholds" and {"rule_id", "threshold"} <= set(frame):
         found += limit_breaches(frame)
     named = [name for name in declared.grid if name in frame]

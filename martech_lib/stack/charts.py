@@ -160,10 +160,11 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
     frame = quarter_savings(audit)
     frame["label"] = [money(v, audit.currency) for v in frame["net"]]
     x = alt.X("quarter:N", sort=frame["quarter"].tolist(), title=None, axis=_two_lines())
+    room = alt.Scale(padding=22, nice=False)  # beyond the bars, for the labels at their ends
     base = alt.Chart()
     bars = base.mark_bar().encode(
         x=x,
-        y=alt.Y("net:Q", title="Saving less one-off costs", axis=_money_axis(audit), scale=_room(frame["net"])),
+        y=alt.Y("net:Q", title="Saving less one-off costs", axis=_money_axis(audit), scale=room),
         color=alt.condition("datum.net < 0", alt.value(ORANGE), alt.value(GREEN)),
         tooltip=_tooltip(quarter="Quarter", label="Net saving"),
     )
@@ -283,13 +284,6 @@ def _money_axis(audit: StackAudit) -> alt.Axis:
 def _two_lines() -> alt.Axis:
     """Labels broken at the blank, so that "FY27 Q1" fits a phone."""
     return alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')")
-
-
-def _room(values: pd.Series) -> alt.Scale:
-    """Room beyond the bars for the labels at their ends."""
-    top, bottom = max(0.0, float(values.max())), min(0.0, float(values.min()))
-    span = (top - bottom) or 1.0
-    return alt.Scale(domain=[bottom - (0.15 * span if bottom else 0), top + 0.15 * span], nice=False)
 
 
 def _milliseconds(when: pd.Timestamp) -> int:

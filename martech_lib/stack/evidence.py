@@ -79,13 +79,15 @@ class Evidence:
     def lacks(self, needs: str) -> str:
         """What is missing for a rule, in words; "" when one of its ways (`|`) has all its parts (`+`)."""
         if "inventory" in needs and not self.tools:
-            return self._no_tools()
+            return self.no_tools
         gaps = [self._gaps(way.split("+")) for way in needs.split("|")]
         if any(not gap for gap in gaps):
             return ""
         return "needs " + " or ".join(dict.fromkeys(" and ".join(gap) for gap in gaps))
 
-    def _no_tools(self) -> str:
+    @property
+    def no_tools(self) -> str:
+        """Why there is no active tool, where there is none."""
         if self.inventory.retired:
             return "no active tool: every row of inventory.csv is retired"
         return "no inventory: supply inventory.csv"
@@ -101,10 +103,9 @@ class Evidence:
             return column in self.profile
         return table in self.registers and (not column or column in self.registers[table][0])
 
-    @staticmethod
-    def _described(part: str) -> str:
+    def _described(self, part: str) -> str:
         table, _, column = part.partition(".")
-        if not column:
+        if not column or table not in ("inventory", "profile", *self.registers):
             return f"{table}.csv"
         return f"{column} in {table}.csv" if table == "profile" else f"the column {column} in {table}.csv"
 

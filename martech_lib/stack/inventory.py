@@ -12,7 +12,8 @@ import pandas as pd
 PAYS_BACK = ("Yes", "Yes (compl.)")
 DOCUMENTED = ("job", "owner", "outcome_metric")
 SAYS_NOTHING = frozenset(
-    ("", "-", "–", "—", "?", "n/a", "#n/a", "na", "none", "nobody", "no one", "tba", "tbd", "unassigned", "unknown")
+    ("n/a", "#n/a", "n.a", "none", "null", "nil", "nobody", "noone", "tba", "tbc", "tbd", "t.b.d", "todo")
+    + ("unassigned", "notassigned", "unknown", "notknown")
 )
 
 
@@ -121,8 +122,9 @@ def _values(column: pd.Series, *, is_documented: bool) -> list[Any]:
 
 
 def _says_nothing(text: str | None) -> bool:
-    """Whether a text stands for a blank: "TBD" names no owner."""
-    return text is None or text.strip(" .\u200b\ufeff").casefold() in SAYS_NOTHING
+    """Whether a text stands for a blank: "TBD" names no owner, nor does a dash."""
+    said = "" if text is None else text.casefold().strip(" .()[]\u200b\ufeff").replace(" ", "")
+    return not any(letter.isalnum() for letter in said) or said in SAYS_NOTHING
 
 
 def _value(cell: Any) -> Any:

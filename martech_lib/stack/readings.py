@@ -22,7 +22,7 @@ def before_readings(evidence: Evidence) -> Iterator[Reading]:
     """Tools, cost and their ratios to team, budget, revenue and users, today."""
     tools, cost, unit = evidence.tools, evidence.inventory.annual_cost, f"{evidence.currency}/year"
     if not tools:
-        needs = "no inventory: supply inventory.csv"
+        needs = evidence.no_tools
         yield not_measured("stack.tools", needs=needs, unit="tools")
         yield not_measured("stack.annual_cost", needs=needs, unit=unit)
     else:
@@ -72,7 +72,7 @@ def after_readings(evidence: Evidence, saved: Savings) -> Iterator[Reading]:
     """Tools, cost and ratios once the decisions are carried out, and what they save."""
     if not evidence.tools:
         for metric in ("stack.tools_after", "stack.annual_cost_after", "stack.saving_run_rate", "stack.saving_in_year"):
-            yield not_measured(metric, needs="no inventory: supply inventory.csv")
+            yield not_measured(metric, needs=evidence.no_tools)
         return
     unit = f"{evidence.currency}/year"
     yield _reading(
@@ -156,7 +156,7 @@ def _per_head(evidence: Evidence, cost: float) -> Reading:
 
 
 def _against(evidence: Evidence, metric: str, value: float, key: str, unit: str, *, target: str = "") -> Reading:
-    gap = evidence.lacks(f"profile.{key}")
+    gap = evidence.lacks(f"inventory.annual_cost+profile.{key}")
     base = evidence.profile.get(key)
     if gap or not base:
         return not_measured(metric, needs=gap or f"{key} in profile.csv is zero", unit=unit, target=target)

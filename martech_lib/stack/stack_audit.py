@@ -65,6 +65,11 @@ class StackAudit(Result):
         return frame_of(self.decision_records, Decision._fields).drop(columns="conflict")
 
     @property
+    def no_tools(self) -> str:
+        """Why there is no active tool; "" when there is one."""
+        return next((r.reason for r in self.reading_records if r.metric == "stack.tools" and r.value is None), "")
+
+    @property
     def rules_not_measured(self) -> dict[str, str]:
         """Rule id -> what it lacks, for the rules that could not be judged."""
         rules = [r for r in self.reading_records if r.metric == "stack.findings" and r.segment in shipped_rules()]

@@ -30,12 +30,13 @@ NOTHING = (
     "There is no inventory yet. Supply inventory.csv with one row per tool: "
     "`martech new DIR` writes the file with its header."
 )
+RETIRED = "Every row of inventory.csv is retired: there is no active tool to audit."
 
 
 def headline(audit: StackAudit) -> str:
     """The whole audit in two sentences."""
     if not audit.tools:
-        return NOTHING
+        return RETIRED if "retired" in audit.no_tools else NOTHING
     saved, at_stake = audit.savings, audit.savings.at_stake
     open_end = f"; {_money(audit, at_stake)} {{}} is to be re-evaluated." if at_stake else "."
     if not round(saved.run_rate, 2) and saved.tools_after == len(audit.tools):
@@ -90,7 +91,7 @@ def findings(audit: StackAudit) -> str:
 def unmeasured(audit: StackAudit) -> str:
     """How many rules could not be judged; "" when all were."""
     gaps = audit.rules_not_measured
-    if not gaps or not audit.tools:
+    if not gaps:
         return ""
     stands = fitting(len(gaps), "it is", "they are")
     return f"{count(len(gaps), 'rule')} could not be judged for want of data; {stands} neither passed nor failed:"

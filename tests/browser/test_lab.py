@@ -68,13 +68,15 @@ def test_run_all_shows_every_chart_and_a_slider_moves_one(visit: Callable[..., S
         == 0
     )
     assert scrolled(shown) == 5
+    assert not shown.get_by_text("notified about official Jupyter news").is_visible()
     handle = shown.locator(".noUi-handle").first
     shown.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 900 }")
     handle.scroll_into_view_if_needed()
+    assert shown.locator(".wb-controls .noUi-target").first.evaluate("track => track.clientWidth") > 150
     handle.focus()
     shown.keyboard.press("Home")
     shown.wait_for_function(
-        "() => [...document.querySelectorAll('.wb-live')].some(e => e.getAttribute('aria-label').includes('19 tools'))",
+        "() => [...document.querySelectorAll('.wb-live')].some(e => e.querySelector('svg')?.textContent.includes('19 tools'))",
         timeout=15_000,
     )
     assert page.outside == []

@@ -103,8 +103,8 @@ def test_the_chart_beside_the_settings_follows(page: SimpleNamespace, address: s
     shown.keyboard.press("Home")
     says(shown, "leave 19 tools")
     waterfall.scroll_into_view_if_needed()
-    shown.wait_for_function("() => document.querySelector('.wb-live').getAttribute('aria-label').includes('19 tools')")
-    assert "19 tools" in (shown.locator(".wb-live svg").first.text_content() or "")
+    shown.wait_for_function("() => document.querySelector('.wb-live svg').textContent.includes('19 tools')")
+    assert "19 tools" in (waterfall.get_attribute("aria-label") or "")
 
 
 def test_an_edit_in_the_grid_is_marked_until_it_can_be_read(page: SimpleNamespace, address: str) -> None:
@@ -200,6 +200,9 @@ def test_the_page_fits_a_phone(visit: Callable[..., SimpleNamespace], address: s
         "() => [...document.querySelectorAll('.wb-live svg, .wb-tile, .wb-chip')].filter(e => e.getBoundingClientRect().right > 391).length"
     )
     assert wide == 0
+    card = shown.locator(".wb-broad tbody tr").first
+    assert card.evaluate("row => getComputedStyle(row).display") == "block"
+    assert card.locator("td").first.evaluate("cell => getComputedStyle(cell, '::before').content") == '"Severity"'
     assert phone.outside == []
 
 
@@ -209,4 +212,5 @@ def test_home_shows_every_reading(page: SimpleNamespace, address: str) -> None:
     text = page.page.inner_text("body")
     assert "Stack cost a year" in text
     assert "$520k" in text
+    assert "Nothing is missing: every reading is measured." in text
     assert json.dumps(page.outside) == "[]"

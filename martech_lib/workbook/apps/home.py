@@ -53,7 +53,7 @@ class HomeApp:
 
     def headline(self) -> Any:
         """How many readings are where they should be, in a sentence."""
-        return self.book.screen.html(lambda: html.say(_headline(self._totals())))
+        return self.book.screen.html(lambda: html.say(_headline(self._totals()) if self._results else ""))
 
     def tiles(self) -> Any:
         """The readings that have a target, those that miss it first."""
@@ -78,7 +78,9 @@ class HomeApp:
 
         def shown() -> str:
             gaps = self._gaps()
-            return html.table(gaps, columns, caption=caption) if gaps else html.note(ALL_MEASURED)
+            if gaps or not self._results:
+                return html.table(gaps, columns, caption=caption) if gaps else ""
+            return html.note(ALL_MEASURED)
 
         return self.book.screen.html(shown)
 
@@ -93,7 +95,7 @@ class HomeApp:
         return sorted(self._totals(), key=lambda r: RANK[r.status])
 
     def _gaps(self) -> list[dict[str, str]]:
-        readings = (r for result in self._results for r in result.reading_records if r.status == "not measured")
+        readings = (r for result in self._results for r in result.reading_records if r.value is None)
         return [{"what": _subject(r), "needs": r.reason} for r in readings]
 
     def _totals(self) -> list[Reading]:

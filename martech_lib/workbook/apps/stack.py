@@ -82,7 +82,7 @@ class StackApp:
     def table(self, name: str) -> Any:
         """A table of `stack_tables` by its name: findings, decisions, before_and_after, build_order, reviews, ..."""
         render: Callable[[StackAudit], str] = getattr(tables, f"{name}_table")
-        return self._markup(render, needs_tools=name != "findings")
+        return self._markup(render, needs_tools=name not in ("findings", "unmeasured"))
 
     def cost_chart(self) -> Any:
         """Cost by layer and tool."""
@@ -90,7 +90,9 @@ class StackApp:
 
     def findings_chart(self) -> Any:
         """Findings by severity and money."""
-        return self._figure(charts.findings_by_money, lambda a: bool(a.finding_records), "No rule found a fault.")
+        return self._figure(
+            charts.findings_by_money, lambda a: bool(a.finding_records), "No rule found a fault.", needs_tools=False
+        )
 
     def waterfall(self) -> Any:
         """From today's cost to the cost after."""
@@ -175,19 +177,30 @@ class StackApp:
             audit = self.state.audit
             if audit is None:
                 return ""
-            return html.note(NO_INVENTORY) if needs_tools and not audit.tools else render(audit)
+            return html.note(_no_tools(audit)) if needs_tools and not audit.tools else render(audit)
 
         return self.book.screen.html(shown)
 
     def _figure(
-        self, draw: Callable[[StackAudit], Any], has_marks: Callable[[StackAudit], bool], otherwise: str
+        self,
+        draw: Callable[[StackAudit], Any],
+        has_marks: Callable[[StackAudit], bool],
+        otherwise: str,
+        *,
+        needs_tools: bool = True,
     ) -> Any:
         def chart() -> Any:
             audit = self.state.audit
-            return draw(audit) if audit and audit.tools and has_marks(audit) else None
+            can_draw = audit is not None and (bool(audit.tools) or not needs_tools) and has_marks(audit)
+            return draw(audit) if audit and can_draw else None
 
         def instead() -> str:
-            has_tools = self.state.audit is not None and bool(self.state.audit.tools)
-            return otherwise if has_tools else NO_INVENTORY
+            audit = self.state.audit
+            return otherwise if audit and audit.tools else _no_tools(audit)
 
         return self.book.screen.figure(chart, otherwise=instead)
+
+
+def _no_tools(audit: StackAudit | None) -> str:
+    """Why there is nothing to show."""
+    return f"Not measured: {audit.no_tools}." if audit and audit.no_tools else NO_INVENTORY

@@ -10,17 +10,20 @@ from typing import Any
 import pandas as pd
 
 from martech_lib.core.files import decode, is_comment
+from martech_lib.core.register import Mark
 from martech_lib.core.spreadsheet import as_text, to_csv
 from martech_lib.core.tables import table
 from martech_lib.workbook.widgets.grid import Row
 
 MARKER = "# martech inventory of"
+IN_CURRENCY = re.compile(r"#\s*set\s+currency\s*=\s*(?P<code>[A-Za-z]{3})", re.IGNORECASE)
 HEAD_BYTES = 65_536
 Head = Sequence[tuple[int, str]]  # the comment lines before the header, each with its number
 
 
 def inventory_file(rows: Sequence[Row], columns: Sequence[str], company: str, settings: Mapping[str, Any]) -> bytes:
-    """The inventory under a head that names its company and the settings: uploaded again it opens the same state."""
+    """The inventory under a head that names its company, its currency and the settings: uploaded again it opens the
+    same state."""
     head = f"{MARKER} {plain(company) or '(not named)'}\n"
     head += "".join(f"# set {name} = {value}\n" for name, value in settings.items())
     filled = [{key: re.sub(r"\r\n?", "\n", cell) for key, cell in row.items()} for row in rows if is_filled(row)]
@@ -33,6 +36,17 @@ def head_of(data: bytes, name: str) -> Head:
     text, _ = decode(head[: head.rfind(b"\n") + 1])
     lines = takewhile(is_comment, text.splitlines())
     return [(number, line.strip('\ufeff,;" \t')) for number, line in enumerate(lines, start=1)]
+
+
+def is_download(head: Head) -> bool:
+    """Whether the file came from the app: its head then holds the whole state."""
+    return any(plain(line).startswith(plain(MARKER)) for _, line in head)
+
+
+def currency_of(head: Head) -> Mark | None:
+    """The currency that the head names."""
+    found = ((number, line, IN_CURRENCY.fullmatch(line)) for number, line in head)
+    return next((Mark("the head", asked["code"].upper(), n, line) for n, line, asked in found if asked), None)
 
 
 def belongs_to(head: Head, company: str) -> bool:

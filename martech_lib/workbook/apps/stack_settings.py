@@ -32,6 +32,8 @@ class Field(NamedTuple):
     words: str
     low: float
     high: float
+    example: str
+    is_money: bool = False
 
 
 Control = Slider | Field
@@ -42,8 +44,8 @@ SLIDERS = (
     Slider("tools_per_fte_fail", "BU01", 1, "Tools per FTE: too many above", 0.5, 6.0, 0.1),
 )
 FIELDS = (
-    Field("marketing_fte", "Marketing FTE", 0.1, 100_000.0),
-    Field("marketing_budget_excl_labor", "Marketing budget a year, without labor", 1.0, 1e12),
+    Field("marketing_fte", "Marketing FTE", 0.1, 100_000.0, "12.5"),
+    Field("marketing_budget_excl_labor", "Marketing budget a year, without labor", 1.0, 1e12, "3,000,000", True),
 )
 
 
@@ -54,18 +56,26 @@ class Settings(NamedTuple):
     figures: Mapping[str, float]
 
 
-def typed_figure(key: str, text: str) -> float | None:
-    """A figure as someone types it; None when blank. Raises UserError."""
+def typed_figure(field: Field, text: str, currency: str) -> float | None:
+    """A figure as someone types it, money in the company's currency; None when blank. Raises UserError."""
     written = read_number(text)
-    if text.strip() and (written is None or written.percent):
-        raise UserError(f"{key} came as '{shown(text)}'; allowed is a number such as 12.5 or 3,000,000.")
-    return None if written is None else written.comma if written.point is None else written.point
+    if written is None and not text.strip():
+        return None
+    if written is None or written.percent or written.currency not in ("", currency if field.is_money else ""):
+        unit = f" in {currency}" if field.is_money else ""
+        raise UserError(
+            f"{field.parameter} came as '{shown(text)}'; allowed is a number{unit} such as {field.example}."
+        )
+    if written.ambiguous and field.is_money:
+        readings = f"{written.point:,.10g} or {written.comma:,.10g}"
+        raise UserError(f"{field.parameter} came as '{shown(text)}', which is {readings}; write it without separators.")
+    return written.comma if written.point is None else written.point
 
 
 def written_setting(line: str) -> Settings | None:
     """What a line such as `# set SA01 = 0.4` sets; None when it sets nothing. Raises UserError."""
     asked = SETTING.fullmatch(line)
-    return _setting(asked["name"], asked["value"]) if asked else None
+    return _setting(asked["name"], asked["value"]) if asked and asked["name"].casefold() != "currency" else None
 
 
 def _setting(name: str, value: str) -> Settings:

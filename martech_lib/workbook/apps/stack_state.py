@@ -22,8 +22,10 @@ from martech_lib.stack.thresholds import rules_with, shipped_rules
 from martech_lib.workbook.apps.stack_file import (
     Head,
     belongs_to,
+    currency_of,
     head_of,
     inventory_file,
+    is_download,
     is_filled,
     one_line_each,
     rows_of,
@@ -32,7 +34,8 @@ from martech_lib.workbook.apps.stack_settings import FIELDS, SLIDERS, Control, F
 from martech_lib.workbook.views import told
 from martech_lib.workbook.widgets.grid import Row
 
-SET_ASIDE = "The sample company's other tables were set aside."
+SET_ASIDE = "The sample company's own tables and figures were set aside: type in your team and budget."
+OF_NO_COMPANY = ("as_of_date", "fiscal_year_start_month")
 NO_WORKSPACE = "The workspace itself cannot be read: run `martech check` and mend what it names first."
 NO_ROWS = "The inventory has no tools left, so the last audit stands: add a tool, or upload an inventory."
 
@@ -108,9 +111,7 @@ class StackState:
 
     def set_figure(self, key: str, value: float | str | None) -> None:
         """Audit with another figure of the profile, a number or as typed; blank takes the profile's own again."""
-        self._attempt(
-            "settings", lambda: self.take({}, {key: typed_figure(key, value) if isinstance(value, str) else value})
-        )
+        self._attempt("settings", lambda: self.take({}, {key: self._as_number(key, value)}))
 
     def take(self, thresholds: Mapping[str, Sequence[float]], figures: Mapping[str, float | None]) -> None:
         """Set thresholds and figures. Raises UserError when one is not allowed; everything stays as it was."""
@@ -133,6 +134,8 @@ class StackState:
         if self._gathered is None:
             raise UserError(NO_WORKSPACE)
         found, head = parse_register("inventory", data, name), head_of(data, name)
+        if mark := currency_of(head):
+            found = found._replace(marks=(mark, *found.marks))
         base, aside = self._base_for(head, found)
         frame, notes = _checked_frame(found, base, name)
         if frame.empty:
@@ -146,7 +149,9 @@ class StackState:
     def inventory_csv(self) -> bytes:
         """The inventory as edited, headed by its company and the settings: uploaded again it opens the same state."""
         company = str(self._now.evidence.profile.get("company", "")) if self._now.evidence else ""
-        settings = {**{rule: "; ".join(map(str, n)) for rule, n in self.thresholds.items()}, **self.figures}
+        currency = {"currency": self._now.evidence.currency} if self._now.evidence else {}
+        thresholds = {rule: "; ".join(map(str, numbers)) for rule, numbers in self.thresholds.items()}
+        settings = {**currency, **thresholds, **self.figures}
         return inventory_file(self.rows, self._columns, company, settings)
 
     def figure(self, key: str) -> float | None:
@@ -166,6 +171,12 @@ class StackState:
         elif self._now.evidence:
             own = self._now.evidence.rules[control.rule].threshold[control.place]
         return (control.low, control.high) if own is None else (min(control.low, own), max(control.high, own))
+
+    def _as_number(self, key: str, value: float | str | None) -> float | None:
+        if not isinstance(value, str):
+            return value
+        field = next(field for field in FIELDS if field.parameter == key)
+        return typed_figure(field, value, self._now.evidence.currency if self._now.evidence else "USD")
 
     def _known(self, key: str) -> float | None:
         known = self._now.evidence.profile.get(key) if self._now.evidence else None
@@ -202,13 +213,13 @@ class StackState:
         company = str(self._gathered.profile.get("company", ""))
         if not self._is_sample or belongs_to(head, company):
             return self._gathered, False
-        profile = {key: value for key, value in self._gathered.profile.items() if key != "company"}
+        profile = {key: value for key, value in self._gathered.profile.items() if key in OF_NO_COMPANY}
         if found.marks:
             profile["currency"] = found.marks[0].code
         return replace(self._gathered.alone(), profile=profile), True
 
     def _settings(self, head: Head, name: str) -> dict[str, Any]:
-        """Thresholds and figures that the leading lines of a file set; none when they set nothing."""
+        """Thresholds and figures that the leading lines of a file set; the app's own download sets all of them."""
         thresholds: dict[str, tuple[float, ...]] = {}
         figures: dict[str, float] = {}
         for number, line in head:
@@ -218,7 +229,8 @@ class StackState:
             except UserError as error:
                 raise UserError(f"{shown(name)}, line {number}: {error}") from None
             figures |= asked.figures if asked else {}
-        return {"thresholds": thresholds, "figures": figures} if thresholds or figures else {}
+        whole = is_download(head) or thresholds or figures
+        return {"thresholds": thresholds, "figures": figures} if whole else {}
 
     def _checked(
         self, thresholds: Mapping[str, Sequence[float]], figures: Mapping[str, Any]
@@ -254,8 +266,7 @@ def _is_sample(workspace: Workspace) -> bool:
 
 def _checked_frame(found: Register, base: Evidence, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows and notes of an inventory in the currency of its company. Raises TableError."""
-    home = str(base.profile.get("currency", "")).upper()
-    found = in_one_currency(found, home, name="inventory", file=name)
+    found = in_one_currency(found, base.currency, name="inventory", file=name, said="the company's amounts are in")
     if found.problems:
         raise TableError(found.problems)
     return found.frame, found.notes

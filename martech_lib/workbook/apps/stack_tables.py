@@ -46,8 +46,8 @@ def stack_map(audit: StackAudit) -> str:
 def findings_table(audit: StackAudit) -> str:
     """Every finding, worst first."""
     columns = [
-        Column("severity", "Severity", str.capitalize),
         Column("subject", "About", lambda s: "The stack" if s == "stack" else s),
+        Column("severity", "Severity", str.capitalize),
         Column("rule", "Finding", lambda rule: f"{shipped_rules()[rule].title} ({rule})"),
         Column("evidence", "Evidence"),
         Column("amount", "In question", partial(money, currency=audit.currency), True),
@@ -114,14 +114,14 @@ def before_and_after_table(audit: StackAudit) -> str:
 def build_order_table(audit: StackAudit) -> str:
     """The eight steps and where this company stands."""
     columns = [
-        Column("step", "Step"),
-        Column("name", "What"),
+        Column("name", "Step"),
         Column("status", "Status"),
         Column("tools", "Tools", ", ".join),
         Column("reason", "Why"),
         Column("pick", "Usual pick for this profile"),
     ]
-    return html.table((s._asdict() for s in audit.steps), columns, caption="Build order, eight steps")
+    steps = ({**step._asdict(), "name": f"{step.step}. {step.name}"} for step in audit.steps)
+    return html.table(steps, columns, caption="Build order, eight steps")
 
 
 def reviews_table(audit: StackAudit) -> str:
