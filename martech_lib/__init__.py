@@ -1,9 +1,10 @@
 """The martech workbook: the analyses a marketing team runs on its own stack, as one small library.
 
 Where things are
-    core/       input tables, the workspace that holds them, the records every analysis returns
-    stack/      the stack audit: inventory -> findings, decisions, savings, build order, roadmap
-    workbook/   one notebook in three modes (lab, app, report) and the `martech` command
+    core/         input tables, the workspace that holds them, the records every analysis returns
+    stack/        the stack audit: inventory -> findings, decisions, savings, build order, roadmap
+    attribution/  touches and conversions, in any engine -> credit by channel and model, with its uncertainty
+    workbook/     one notebook in three modes (lab, app, report) and the `martech` command
 
     >>> from martech_lib import Workspace, stack
     >>> audit = stack.audit(Workspace.open("data/sample/saas"))
@@ -19,18 +20,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from martech_lib import stack
+    from martech_lib import attribution, stack
     from martech_lib.core.workspace import Workspace
 
-__all__ = ["Workspace", "stack"]
+__all__ = ["Workspace", "attribution", "stack"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name == "Workspace":
         return import_module("martech_lib.core.workspace").Workspace
-    if name == "stack":
-        return import_module("martech_lib.stack")
+    if name in ("attribution", "stack"):
+        return import_module(f"martech_lib.{name}")
     raise AttributeError(f"module 'martech_lib' has no attribute {name!r}; it offers {', '.join(__all__)}")
 
 

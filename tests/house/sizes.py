@@ -11,6 +11,7 @@ FILE_LINES = 350
 FUNCTION_LINES = 60
 MEAN_FUNCTION_LINES = 15  # the aim is about 12
 PARAMETERS = 6
+AS_CALLED = {"martech_lib.attribution.credit: credit": 7}  # signatures that outside callers rely on
 POSITIONAL = 4  # the data; options after it are keyword-only
 
 
@@ -22,18 +23,19 @@ def size_faults(root: Path = ROOT) -> list[str]:
         if lines > FILE_LINES:
             found.append(f"{module} has {lines} lines, at most {FILE_LINES}")
         for name, function in functions(module.tree):
-            found += [f"{module}: {name} {fault}" for fault in _function_faults(name, function)]
+            most = AS_CALLED.get(f"{'.'.join(module.parts)}: {name}", PARAMETERS)
+            found += [f"{module}: {name} {fault}" for fault in _function_faults(name, function, most)]
     return found
 
 
-def _function_faults(name: str, function: Function) -> list[str]:
+def _function_faults(name: str, function: Function, most: int = PARAMETERS) -> list[str]:
     found = []
     positional, with_default, keyword_only = _parameters(function)
     everything = positional + keyword_only
     if length(function) > FUNCTION_LINES:
         found.append(f"has {length(function)} lines, at most {FUNCTION_LINES}")
-    if everything > PARAMETERS:
-        found.append(f"takes {everything} parameters, at most {PARAMETERS}")
+    if everything > most:
+        found.append(f"takes {everything} parameters, at most {most}")
     if not is_public(name):
         return found
     if positional > POSITIONAL:

@@ -1,0 +1,151 @@
+"""Touches and conversions as they come, made fit to be stitched; what is set aside is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import ibis
+import pandas as pd
+
+from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.spoken import count, fitting
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+GROUPS = 50
+KINDS = ("click", "view")
+REQUIRED = {"touches": ("user_id", "ts", "channel"), "conversions": ("user_id", "ts")}
+PRIME, FACTOR = 1_000_003, 7_919  # spread whole ids over the groups, in every engine alike
+
+
+class Taken(NamedTuple):
+    """What was read; rows without a user or a time, and touches of another kind, are counted and set aside.
+
+    Attributes:
+        touches: group, user_id, ts, channel and, where given, touch_id.
+        conversions: group, user_id, ts, value and, where given, conversion_id.
+        touches_read: One row: rows, no_user, no_time, other_kind, repeated.
+        conversions_read: One row: rows, no_user, no_time, no_value, repeated.
+        notes: What was assumed in reading.
+    """
+
+    touches: ir.Table
+    conversions: ir.Table
+    touches_read: ir.Table
+    conversions_read: ir.Table
+    notes: tuple[str, ...]
+
+
+def take(touches: Any, conversions: Any, *, kinds: Sequence[str]) -> Taken:
+    """Ibis tables or frames -> the columns that attribution needs.
+
+    Raises:
+        UserError: A column is missing, or times are no times or in two clocks.
+    """
+    touched, converted = _table(touches, "touches"), _table(conversions, "conversions")
+    if _has_zone(touched) != _has_zone(converted):
+        zoned, plain = ("touches", "conversions") if _has_zone(touched) else ("conversions", "touches")
+        raise UserError(f"ts of {zoned} has a time zone and ts of {plain} has none: give both tables one clock.")
+    touched, converted, notes = _same_users(touched, converted)
+    touched, converted = _with(touched, "kind", "string"), _with(converted, "value", "float64")
+    is_of_kind = touched.kind.isnull() | touched.kind.isin(list(kinds))
+    return Taken(
+        _usable(touched, is_of_kind, "channel", *_given(touched, "touch_id")),
+        _usable(converted, converted.ts.notnull(), "value", *_given(converted, "conversion_id")),
+        _read(touched, "touch_id", other_kind=~is_of_kind),
+        _read(converted, "conversion_id", no_value=converted.value.isnull()),
+        notes,
+    )
+
+
+def _usable(table: ir.Table, condition: Any, *columns: str) -> ir.Table:
+    rows = table.filter(~_blank(table.user_id), table.ts.notnull(), condition)
+    return rows.select("user_id", "ts", *columns, group=_group(rows.user_id))
+
+
+def _given(table: ir.Table, column: str) -> list[str]:
+    return [column] if column in table.columns else []
+
+
+def _with(table: ir.Table, column: str, kind: str) -> ir.Table:
+    """The table with this column, blank where it was not given."""
+    return table if column in table.columns else table.mutate(**{column: ibis.null(kind)})
+
+
+def _table(given: Any, name: str) -> ir.Table:
+    """The Ibis table itself, or a frame as one."""
+    if not isinstance(given, (ibis.Table, pd.DataFrame)):
+        raise UserError(f"{name} came as {type(given).__name__}; allowed is an Ibis table or a pandas frame.")
+    for column in REQUIRED[name]:
+        if column not in given.columns:
+            hint = did_you_mean(column, list(given.columns))
+            raise UserError(f"{name} has no column {column}{hint or '.'} It has {', '.join(map(str, given.columns))}.")
+    table = ibis.memtable(given.assign(ts=_times(given["ts"], name))) if isinstance(given, pd.DataFrame) else given
+    if not table.ts.type().is_timestamp():
+        raise UserError(f"ts of {name} came as {table.ts.type()}; allowed are timestamps.")
+    return table
+
+
+def _times(written: pd.Series, name: str) -> pd.Series:
+    """Times as they are; text as ISO 8601, all with an offset or none."""
+    if pd.api.types.is_datetime64_any_dtype(written.dtype) or pd.api.types.is_numeric_dtype(written.dtype):
+        return written
+    text = written.astype("string")
+    zoned = int(text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", na=False).sum())
+    if 0 < zoned < int(text.notna().sum()):
+        told = f"{zoned:,} with an offset and {int(text.notna().sum()) - zoned:,} without"
+        raise UserError(f"ts of {name} mixes times {told}: give all of them one clock.")
+    times = pd.to_datetime(text, format="ISO8601", utc=bool(zoned), errors="coerce")
+    wrong = text[times.isna() & text.notna()]
+    if len(wrong):
+        told = f"{count(len(wrong), 'text')} in ts of {name} {fitting(len(wrong), 'is', 'are')} no time"
+        raise UserError(f"{told}, such as '{shown(wrong.iloc[0])}'; write times like 2026-10-31T18:00:00.")
+    return times
+
+
+def _has_zone(table: ir.Table) -> bool:
+    return table.ts.type().timezone is not None
+
+
+def _same_users(touches: ir.Table, conversions: ir.Table) -> tuple[ir.Table, ir.Table, tuple[str, ...]]:
+    """Both tables with user ids of one type: whole numbers where both are, else text."""
+    one, other = touches.user_id.type(), conversions.user_id.type()
+    if one.is_integer() and other.is_integer():
+        return touches, conversions, ()
+    if one.is_string() and other.is_string():
+        return touches, conversions, ()
+    note = f"user_id is {one} in touches and {other} in conversions; both were read as text"
+    return _with_text_ids(touches), _with_text_ids(conversions), (note,)
+
+
+def _with_text_ids(table: ir.Table) -> ir.Table:
+    ids = table.user_id
+    if ids.type().is_numeric() and not ids.type().is_integer():
+        ids = ids.cast("int64")  # a column of whole numbers with blanks comes as floats
+    return table.mutate(user_id=ids.cast("string").strip())
+
+
+def _blank(column: Any) -> Any:
+    if not column.type().is_string():
+        return column.isnull()
+    return column.isnull() | (column.strip() == "")
+
+
+def _group(user_id: Any) -> Any:
+    """A user's group for the jackknife."""
+    if user_id.type().is_integer():
+        return ((user_id.cast("int64") % PRIME * FACTOR) % PRIME % GROUPS).abs().cast("int8")
+    return ((user_id.hash() % GROUPS + GROUPS) % GROUPS).cast("int8")
+
+
+def _read(table: ir.Table, key: str, **faults: Any) -> ir.Table:
+    """How many rows a table has, why some are set aside (each for its first reason), and how many keys come again."""
+    counts: dict[str, Any] = {}
+    fine = ibis.literal(True)
+    for reason, fault in {"no_user": _blank(table.user_id), "no_time": table.ts.isnull(), **faults}.items():
+        counts[reason] = (fine & fault).sum()
+        fine = fine & ~fault
+    repeated = table[key].count() - table[key].nunique() if key in table.columns else ibis.literal(0)
+    return table.aggregate(rows=table.count(), repeated=repeated, **counts)

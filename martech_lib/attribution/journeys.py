@@ -1,0 +1,187 @@
+"""Journeys: touches and conversions in any engine -> the sums that every attribution model needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from martech_lib.attribution import stitch
+from martech_lib.attribution.chain import pairs_of
+from martech_lib.attribution.intake import GROUPS, KINDS, take
+from martech_lib.attribution.ledger import ledger, remarks
+from martech_lib.attribution.sums import PARTS, PLACES, Refused, Sums
+from martech_lib.core.errors import UserError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from martech_lib.core.stats import Array
+
+MOST_BITS = 62
+
+
+@dataclass(frozen=True)
+class Journeys:
+    """The journeys of a log, as sums; the log itself stays in its engine.
+
+    Attributes:
+        sums: By user group, see `Sums`.
+        stitched: The journeys in the engine, for what is asked later (time decay).
+        ledger: What was read, used and left out, and why: table, what, rows.
+        notes: What was assumed, and what to know when reading the credit.
+    """
+
+    sums: Sums
+    stitched: stitch.Stitched | None
+    ledger: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel that was touched, in alphabetical order."""
+        return self.sums.channels
+
+    def decayed(self, half_life_days: float) -> tuple[Array, Array]:
+        """(B, K) conversions and value credited by age, of everything and without each user group.
+
+        Raises:
+            Refused: There are no times.
+        """
+        if self.stitched is None:
+            raise Refused("a table of paths has no times")
+        frame = stitch.decayed(self.stitched, half_life_days=half_life_days).to_pandas()
+        shape, keys = (GROUPS, len(self.channels)), ("group", "code")
+        conversions = _filled(shape, frame, keys, "conversions")
+        return self.sums.sampled(conversions), self.sums.sampled(_filled(shape, frame, keys, "conversions_value"))
+
+    def second_order(self) -> tuple[Array, list[npt.NDArray[np.intp]]]:
+        """(B, S + 1, S + 2) steps between pairs of touches, and the numbers of each channel's states.
+
+        Raises:
+            Refused: There is no order of touches to ask for, or there are too many pairs.
+        """
+        if self.stitched is None:
+            raise Refused("a table of paths is read by single steps")
+        counts, states_of = pairs_of(stitch.second_steps(self.stitched).to_pandas(), len(self.channels), GROUPS)
+        return self.sums.sampled(counts), states_of
+
+
+def journeys(
+    touches: Any,
+    conversions: Any,
+    *,
+    lookback_days: float = 30,
+    kinds: Sequence[str] = KINDS,
+) -> Journeys:
+    """Stitch touches and conversions into journeys, in the engine that holds them.
+
+    Args:
+        touches: Ibis table or frame: user_id, ts, channel, and where known touch_id and kind.
+        conversions: The same: user_id, ts, and where known conversion_id and value.
+        lookback_days: A touch so many days before its conversion still counts.
+        kinds: Which kinds of touches count; one without a kind always does.
+
+    Raises:
+        UserError: The tables or options cannot be used, and why.
+    """
+    if not lookback_days > 0:
+        raise UserError(f"lookback_days came as {lookback_days:g}; allowed is more than 0.")
+    taken = take(touches, conversions, kinds=kinds)
+    touched = taken.touches.group_by("channel").aggregate(touches=ibis._.count()).to_pandas()
+    named = {name: int(n) for name, n in zip(touched["channel"], touched["touches"], strict=True) if _is_named(name)}
+    channels = tuple(sorted(named))
+    coded = taken.touches.join(_codes(channels), "channel").drop("channel")
+    whole = stitch.stitched(coded, taken.conversions, lookback_days=lookback_days)
+    whole = whole._replace(ended=whole.ended.cache())
+    sums = _sums(whole, channels)
+    read, converted = _counts(taken.touches_read), _counts(taken.conversions_read)
+    none = int(sums.none[:, 0].sum())
+    in_converting = int(sums.credits[..., 0].sum())
+    used = {"converted": in_converting, "open": int(sums.transitions[:, 1:].sum()) - in_converting}
+    no_channel = int(touched["touches"].sum()) - sum(named.values())
+    return Journeys(
+        sums,
+        whole,
+        ledger(read, converted, no_channel=no_channel, used=used, none=none),
+        (*taken.notes, *remarks(read, converted, named, none=none)),
+    )
+
+
+def _is_named(channel: Any) -> bool:
+    return isinstance(channel, str) and bool(channel.strip())
+
+
+def _codes(channels: Sequence[str]) -> ir.Table:
+    """channel -> its number and its bit in a channel set; no bits where there are more channels than bits."""
+    code = np.arange(len(channels), dtype=np.int16)
+    bits = code.astype(np.int64) if len(channels) <= MOST_BITS else np.zeros(len(channels), dtype=np.int64)
+    frame = pd.DataFrame({"channel": channels, "code": code, "bit": np.left_shift(np.int64(1), bits)})
+    return ibis.memtable(frame, schema={"channel": "string", "code": "int16", "bit": "int64"})
+
+
+def _counts(read: ir.Table) -> dict[str, int]:
+    return {str(name): int(n or 0) for name, n in read.to_pandas().iloc[0].items()}
+
+
+def _sums(whole: stitch.Stitched, channels: tuple[str, ...]) -> Sums:
+    k = len(channels)
+    of_value = [f"{part}_value" for part in PARTS]
+    credited = stitch.credited(whole).to_pandas()
+    pairs = stitch.last_pairs(whole, max(k, 1)).to_pandas()
+    ended, opened = stitch.ended_steps(whole).to_pandas(), stitch.open_steps(whole).to_pandas()
+    alone = stitch.untouched(whole).to_pandas()
+    sets = _by_set(stitch.ended_sets(whole).to_pandas(), opened)
+    return Sums(
+        channels=channels,
+        credits=_filled((GROUPS, k, len(PLACES), len(PARTS)), credited, ("group", "code", "place"), PARTS),
+        values=_filled((GROUPS, k, len(PLACES), len(PARTS)), credited, ("group", "code", "place"), of_value),
+        transitions=_transitions(ended, opened, k),
+        before=_filled((GROUPS, k, k + 1), pairs, ("group", "last", "other"), "conversions"),
+        before_values=_filled((GROUPS, k, k + 1), pairs, ("group", "last", "other"), "conversions_value"),
+        none=_filled((GROUPS, 2), alone, ("group",), ["conversions", "conversions_value"]),
+        **sets,
+    )
+
+
+def _filled(shape: tuple[int, ...], frame: pd.DataFrame, keys: Sequence[str], values: Any) -> Array:
+    """The rows of a frame at their places in an array of zeros."""
+    filled = np.zeros(shape)
+    places = tuple(frame[key].to_numpy(dtype=np.int64) for key in keys)
+    numbers = frame[list(values)] if not isinstance(values, str) else frame[values]
+    filled[places] = numbers.astype("float64").fillna(0.0).to_numpy()
+    return filled
+
+
+def _transitions(ended: pd.DataFrame, opened: pd.DataFrame, k: int) -> Array:
+    """(G, K + 1, K + 2) steps; a journey starts with each touch that no other leads to."""
+    counts = np.zeros((GROUPS, k + 1, k + 2))
+    for steps, converts in ((ended, ended["converts"].to_numpy()), (opened, np.zeros(len(opened), dtype=np.int64))):
+        group, code = (steps[name].to_numpy(dtype=np.int64) for name in ("group", "code"))
+        times = steps["times"].to_numpy(dtype=np.float64)
+        end = np.where(converts == 1, k, k + 1)
+        to = steps["next"].astype("float64").to_numpy()
+        onward = np.where(np.isnan(to), end, np.nan_to_num(to)).astype(np.int64)
+        np.add.at(counts, (group, code + 1, onward), times)
+    left, arrived = counts[:, 1:, :].sum(axis=2), counts[:, 1:, :k].sum(axis=1)
+    counts[:, 0, :k] = left - arrived
+    return counts
+
+
+def _by_set(ended: pd.DataFrame, opened: pd.DataFrame) -> dict[str, Any]:
+    """Channel sets, and by group the journeys and conversions of each."""
+    ends = opened[opened["mask"].notna()]
+    masks = np.concatenate([ended["mask"].to_numpy(dtype=np.int64), ends["mask"].to_numpy(dtype=np.int64)])
+    group = np.concatenate([ended["group"].to_numpy(dtype=np.int64), ends["group"].to_numpy(dtype=np.int64)])
+    times = np.concatenate([ended["times"].to_numpy(dtype=np.float64), ends["times"].to_numpy(dtype=np.float64)])
+    converts = np.concatenate([ended["converts"].to_numpy(dtype=np.float64), np.zeros(len(ends))])
+    distinct, place = np.unique(masks, return_inverse=True)
+    journeys_of, conversions_of = (np.zeros((GROUPS, len(distinct))) for _ in range(2))
+    np.add.at(journeys_of, (group, place), times)
+    np.add.at(conversions_of, (group, place), times * converts)
+    return {"masks": distinct, "journeys": journeys_of, "conversions": conversions_of}

@@ -1,0 +1,79 @@
+"""What was read of a log, what was used, and what was left out and why: every row is in one line of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from martech_lib.core.spoken import count, listed
+
+Line = tuple[str, str, int]
+COLUMNS = ("table", "what", "rows")
+
+
+def ledger(
+    touches: Mapping[str, int], conversions: Mapping[str, int], *, no_channel: int, used: Mapping[str, int], none: int
+) -> pd.DataFrame:
+    """One row a line: table, what, rows; of each table the lines below "read" add up to it.
+
+    Args:
+        touches: rows, no_user, no_time, other_kind of the touches.
+        conversions: rows, no_user, no_time of the conversions.
+        no_channel: Touches without a channel.
+        used: Touches in journeys that converted ("converted") and in those that did not ("open").
+        none: Conversions without a touch.
+    """
+    aside = touches["no_user"] + touches["no_time"] + touches["other_kind"] + no_channel
+    too_old = touches["rows"] - aside - used["converted"] - used["open"]
+    matched = conversions["rows"] - conversions["no_user"] - conversions["no_time"] - none
+    lines: list[Line] = [
+        ("touches", "read", touches["rows"]),
+        ("touches", "used: before a conversion", used["converted"]),
+        ("touches", "used: in a journey that did not convert", used["open"]),
+        ("touches", "left out: older than the lookback of the conversion that follows", too_old),
+        ("touches", "left out: no user", touches["no_user"]),
+        ("touches", "left out: no time", touches["no_time"]),
+        ("touches", "left out: no channel", no_channel),
+        ("touches", "left out: of a kind not asked for", touches["other_kind"]),
+        ("conversions", "read", conversions["rows"]),
+        ("conversions", "used: with a touch before them", matched),
+        ("conversions", "used: without a touch, credited to (none)", none),
+        ("conversions", "left out: no user", conversions["no_user"]),
+        ("conversions", "left out: no time", conversions["no_time"]),
+    ]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def remarks(
+    touches: Mapping[str, int], conversions: Mapping[str, int], channels: Mapping[str, int], *, none: int
+) -> list[str]:
+    """What to know when reading the credit: keys that come again, blank values, spellings, users that never meet."""
+    said = [
+        f"{count(read['repeated'], 'row')} of {name} repeat a {key}; each was counted"
+        for name, key, read in (("touches", "touch_id", touches), ("conversions", "conversion_id", conversions))
+        if read["repeated"]
+    ]
+    if conversions["no_value"]:
+        said.append(
+            f"{count(conversions['no_value'], 'conversion')} without a value count as conversions, not as value"
+        )
+    said += [_one_channel(spellings, channels) for spellings in _spellings(list(channels))]
+    usable = conversions["rows"] - conversions["no_user"] - conversions["no_time"]
+    if usable and none == usable and channels:
+        said.append("no conversion has a touch before it: do both tables call the users by the same ids?")
+    return said
+
+
+def _spellings(channels: Sequence[str]) -> list[list[str]]:
+    """Channels whose names differ in capitals, blanks and signs alone."""
+    alike: dict[str, list[str]] = {}
+    for channel in channels:
+        alike.setdefault(re.sub(r"[\W_]+", "", channel.casefold()) or channel, []).append(channel)
+    return [names for names in alike.values() if len(names) > 1]
+
+
+def _one_channel(names: Sequence[str], touches: Mapping[str, int]) -> str:
+    told = listed([f"'{name}' ({count(touches[name], 'touch').replace('touchs', 'touches')})" for name in names])
+    return f"{told} look like one channel; they were not merged"
