@@ -45,8 +45,7 @@ test: $(VENV)/.dev  ## every test, two at a time (ARGS="-k audit")
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 truth: $(VENV)/.dev  ## the slow checks against worlds whose answer is known, in full
-	@if [ -d tests/truth ]; then MARTECH_TRUTH=full $(BIN)/python -m pytest -n 2 tests/truth $(ARGS); \
-	else echo "no truth checks yet: tests/truth comes with the first simulated world"; fi
+	@MARTECH_TRUTH=full $(BIN)/python -m pytest -n 2 tests/truth tests/test_attribution_credit.py $(ARGS)
 
 bench: $(VENV)/.dev  ## time the speed claims and write the README's table anew
 	@$(BIN)/python benchmarks/run_all.py $(ARGS)

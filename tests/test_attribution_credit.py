@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import brute_force as brute
@@ -21,6 +22,8 @@ worlds = st.tuples(
     st.lists(conversion, max_size=8, unique_by=lambda c: c[2]),
     st.sampled_from((1, 2.5, 10, 60)),
 )
+# Hundreds of worlds in `make truth`; a few with every change.
+EXAMPLES = 400 if os.environ.get("MARTECH_TRUTH") == "full" else 8
 RULES: dict[str, Any] = {
     "last": brute.last,
     "first": brute.first,
@@ -54,7 +57,7 @@ def close(expected: Any) -> Any:
     return pytest.approx({channel: amount for channel, amount in expected.items() if amount}, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(worlds)
 def test_credit_equals_enumeration(world: Any) -> None:
     touches, conversions, lookback = world

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
-from test_attribution_credit import START, tables, worlds
+from test_attribution_credit import EXAMPLES, START, tables, worlds
 
 from martech_lib import attribution
 from martech_lib.attribution import stitch
@@ -31,7 +31,7 @@ def log(**columns: Any) -> pd.DataFrame:
 CONVERTED = pd.DataFrame({"user_id": [1], "ts": [START], "value": [5.0]})
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(worlds)
 def test_every_row_is_in_one_line(world: Any) -> None:
     touches, conversions, lookback = world
@@ -97,6 +97,7 @@ def test_numbers_as_text_meet_numbers() -> None:
         (log(ts=pd.to_datetime(["2026-01-01", "2026-01-02"], utc=True)), {}, "give both tables one clock"),
         (log(ts=[1, 2]), {}, "allowed are timestamps"),
         (log(), {"lookback_days": 0}, "lookback_days came as 0; allowed is more than 0"),
+        (log(), {"kinds": ("clicks",)}, "kinds came as clicks; allowed are click and view"),
         ([1, 2], {}, "allowed is an Ibis table or a pandas frame"),
     ],
 )

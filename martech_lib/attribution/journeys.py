@@ -92,6 +92,8 @@ def journeys(
     """
     if not lookback_days > 0:
         raise UserError(f"lookback_days came as {lookback_days:g}; allowed is more than 0.")
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise UserError(f"kinds came as {', '.join(kinds) or 'nothing'}; allowed are {' and '.join(KINDS)}.")
     taken = take(touches, conversions, kinds=kinds)
     touched = taken.touches.group_by("channel").aggregate(touches=ibis._.count()).to_pandas()
     named = {name: int(n) for name, n in zip(touched["channel"], touched["touches"], strict=True) if _is_named(name)}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 CELL = """
 import ipywidgets
@@ -21,7 +20,8 @@ def spec(rows, *, order=("a", "b", "c"), colour="teal", words="Three bars"):
     return {"layer": [bars], "data": {"name": "rows"}, "width": "container", "height": 120, "description": words,
             "datasets": {"rows": [{"name": name, "value": value} for name, value in rows.items()]}}
 
-figure = Figure(spec=spec({"a": 1, "b": 2, "c": 3}), text="Three bars")
+start = spec({"a": 1, "b": 2, "c": 3})
+figure = Figure(spec=start, text="Three bars")
 
 def button(label, new, text):
     made = ipywidgets.Button(description=label)
@@ -32,6 +32,7 @@ def button(label, new, text):
     return made
 
 ipywidgets.VBox([
+    button("Start", start, "Three bars"),
     button("Other rows", spec({"c": 30, "a": 10}, words="Two bars"), "Two bars"),
     button("Other form", spec({"a": 1, "b": 2, "c": 3}, colour="black"), "Three black bars"),
     button("Nothing", {}, ""),
@@ -54,13 +55,26 @@ def address(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory)
         yield f"{served}/voila/render/figure.ipynb"
 
 
-@pytest.fixture
-def page(visit: Callable[..., SimpleNamespace], address: str) -> Page:
-    shown: Page = visit().page
+@pytest.fixture(scope="module")
+def only_page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    shown = context.new_page()
     shown.goto(address)
     expect(shown.locator(BARS)).to_have_count(3, timeout=60_000)
-    shown.locator(".wb-live svg").evaluate("svg => { svg.kept = true; }")
-    return shown
+    yield shown
+    context.close()
+
+
+@pytest.fixture
+def page(only_page: Page) -> Page:
+    """The one page, drawn anew as at the start: a page of its own for each test would cost a kernel each."""
+    only_page.set_viewport_size({"width": 1200, "height": 800})
+    press(only_page, "Nothing")
+    expect(only_page.locator(".wb-live svg")).to_have_count(0)
+    press(only_page, "Start")
+    expect(only_page.locator(BARS)).to_have_count(3)
+    only_page.locator(".wb-live svg").evaluate("svg => { svg.kept = true; }")
+    return only_page
 
 
 def press(page: Page, name: str) -> None:
