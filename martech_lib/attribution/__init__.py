@@ -11,5 +11,8 @@ from __future__ import annotations
 from martech_lib.attribution.credit import MODELS, Credit, CreditRow, all_credit, credit
 from martech_lib.attribution.journeys import Journeys, journeys
 from martech_lib.attribution.paths import journeys_from_paths
+from martech_lib.attribution.segment import Segment
 
-__all__ = ["MODELS", "Credit", "CreditRow", "Journeys", "all_credit", "credit", "journeys", "journeys_from_paths"]
+__all__ = [
+    "MODELS", "Credit", "CreditRow", "Journeys", "Segment", "all_credit", "credit", "journeys", "journeys_from_paths",
+]  # fmt: skip

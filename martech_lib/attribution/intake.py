@@ -38,8 +38,8 @@ class Taken(NamedTuple):
     notes: tuple[str, ...]
 
 
-def take(touches: Any, conversions: Any, *, kinds: Sequence[str]) -> Taken:
-    """Ibis tables or frames -> the columns that attribution needs.
+def take(touches: Any, conversions: Any, *, kinds: Sequence[str], keep: str = "") -> Taken:
+    """Ibis tables or frames -> the columns that attribution needs, and one more to keep where it is given.
 
     Raises:
         UserError: A column is missing, or times are no times or in two clocks.
@@ -52,8 +52,8 @@ def take(touches: Any, conversions: Any, *, kinds: Sequence[str]) -> Taken:
     touched, converted = _with(touched, "kind", "string"), _with(converted, "value", "float64")
     is_of_kind = touched.kind.isnull() | touched.kind.isin(list(kinds))
     return Taken(
-        _usable(touched, is_of_kind, "channel", *_given(touched, "touch_id")),
-        _usable(converted, converted.ts.notnull(), "value", *_given(converted, "conversion_id")),
+        _usable(touched, is_of_kind, "channel", *_given(touched, "touch_id", keep)),
+        _usable(converted, converted.ts.notnull(), "value", *_given(converted, "conversion_id", keep)),
         _read(touched, "touch_id", other_kind=~is_of_kind),
         _read(converted, "conversion_id", no_value=converted.value.isnull()),
         notes,
@@ -65,8 +65,8 @@ def _usable(table: ir.Table, condition: Any, *columns: str) -> ir.Table:
     return rows.select("user_id", "ts", *columns, group=_group(rows.user_id))
 
 
-def _given(table: ir.Table, column: str) -> list[str]:
-    return [column] if column in table.columns else []
+def _given(table: ir.Table, *columns: str) -> list[str]:
+    return [column for column in columns if column in table.columns]
 
 
 def _with(table: ir.Table, column: str, kind: str) -> ir.Table:

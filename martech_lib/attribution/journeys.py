@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ import pandas as pd
 from martech_lib.attribution import stitch
 from martech_lib.attribution.chain import pairs_of
 from martech_lib.attribution.intake import GROUPS, KINDS, take
-from martech_lib.attribution.ledger import ledger, remarks
+from martech_lib.attribution.ledger import Used, ledger, remarks
+from martech_lib.attribution.segment import Segment, cut, refuse_unknown, segment_of
 from martech_lib.attribution.sums import PARTS, PLACES, Refused, Sums
 from martech_lib.core.errors import UserError
 
@@ -78,6 +79,7 @@ def journeys(
     *,
     lookback_days: float = 30,
     kinds: Sequence[str] = KINDS,
+    segment: Segment | str | None = None,
 ) -> Journeys:
     """Stitch touches and conversions into journeys, in the engine that holds them.
 
@@ -86,6 +88,7 @@ def journeys(
         conversions: The same: user_id, ts, and where known conversion_id and value.
         lookback_days: A touch so many days before its conversion still counts.
         kinds: Which kinds of touches count; one without a kind always does.
+        segment: Which journeys are asked for: "new", "returning", "country=DE", or a `Segment`.
 
     Raises:
         UserError: The tables or options cannot be used, and why.
@@ -94,29 +97,50 @@ def journeys(
         raise UserError(f"lookback_days came as {lookback_days:g}; allowed is more than 0.")
     if not kinds or not set(kinds) <= set(KINDS):
         raise UserError(f"kinds came as {', '.join(kinds) or 'nothing'}; allowed are {' and '.join(KINDS)}.")
-    taken = take(touches, conversions, kinds=kinds)
-    touched = taken.touches.group_by("channel").aggregate(touches=ibis._.count()).to_pandas()
-    named = {name: int(n) for name, n in zip(touched["channel"], touched["touches"], strict=True) if _is_named(name)}
+    asked = segment_of(segment)
+    taken = take(touches, conversions, kinds=kinds, keep=asked.column)
+    refuse_unknown(asked, (taken.touches, taken.conversions))
+    chosen, converted = cut(taken.touches, taken.conversions, asked, lookback_days=lookback_days)
+    by_channel = _by_channel(chosen)
+    named = {name: n for name, n in by_channel.items() if name.strip() and name not in asked.without}
     channels = tuple(sorted(named))
-    coded = taken.touches.join(_codes(channels), "channel").drop("channel")
-    whole = stitch.stitched(coded, taken.conversions, lookback_days=lookback_days)
+    coded = chosen.join(_codes(channels), "channel").drop("channel")
+    whole = stitch.stitched(coded, converted, lookback_days=lookback_days)
     whole = whole._replace(ended=whole.ended.cache())
     sums = _sums(whole, channels)
-    read, converted = _counts(taken.touches_read), _counts(taken.conversions_read)
+    counts = (_counts(taken.touches_read), _counts(taken.conversions_read))
     none = int(sums.none[:, 0].sum())
-    in_converting = int(sums.credits[..., 0].sum())
-    used = {"converted": in_converting, "open": int(sums.transitions[:, 1:].sum()) - in_converting}
-    no_channel = int(touched["touches"].sum()) - sum(named.values())
     return Journeys(
         sums,
         whole,
-        ledger(read, converted, no_channel=no_channel, used=used, none=none),
-        (*taken.notes, *remarks(read, converted, named, none=none)),
+        ledger(*counts, _used(sums, by_channel, named)),
+        (*taken.notes, *remarks(*counts, named, none=none)),
     )
 
 
-def _is_named(channel: Any) -> bool:
-    return isinstance(channel, str) and bool(channel.strip())
+def _by_channel(touches: ir.Table) -> dict[str, int]:
+    """Touches by channel; those without one stand under ""."""
+    found = touches.group_by("channel").aggregate(touches=ibis._.count()).to_pandas()
+    counted: dict[str, int] = {}
+    for name, n in zip(found["channel"], found["touches"], strict=True):
+        key = name if isinstance(name, str) else ""
+        counted[key] = counted.get(key, 0) + int(n)
+    return counted
+
+
+def _used(sums: Sums, by_channel: Mapping[str, int], named: Mapping[str, int]) -> Used:
+    """What became of the touches and conversions that were asked for."""
+    before_conversion = int(sums.credits[..., PARTS.index("touches")].sum())
+    no_channel = sum(n for name, n in by_channel.items() if not name.strip())
+    return Used(
+        asked=sum(by_channel.values()),
+        no_channel=no_channel,
+        set_aside=sum(by_channel.values()) - no_channel - sum(named.values()),
+        converted=before_conversion,
+        open=int(sums.transitions[:, 1:].sum()) - before_conversion,
+        matched=int(sums.before.sum()),
+        none=int(sums.none[:, 0].sum()),
+    )
 
 
 def _codes(channels: Sequence[str]) -> ir.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -13,33 +14,54 @@ Line = tuple[str, str, int]
 COLUMNS = ("table", "what", "rows")
 
 
-def ledger(
-    touches: Mapping[str, int], conversions: Mapping[str, int], *, no_channel: int, used: Mapping[str, int], none: int
-) -> pd.DataFrame:
+class Used(NamedTuple):
+    """What became of the rows that can be used.
+
+    Attributes:
+        asked: Touches of the period and segment.
+        no_channel: Those of them without a channel.
+        set_aside: Those of a channel that was not asked for.
+        converted: Those in journeys that converted.
+        open: Those in journeys that did not.
+        matched: Conversions of the period and segment with a touch before them.
+        none: Conversions without one.
+    """
+
+    asked: int
+    no_channel: int
+    set_aside: int
+    converted: int
+    open: int
+    matched: int
+    none: int
+
+
+def ledger(touches: Mapping[str, int], conversions: Mapping[str, int], used: Used) -> pd.DataFrame:
     """One row a line: table, what, rows; of each table the lines below "read" add up to it.
 
     Args:
         touches: rows, no_user, no_time, other_kind of the touches.
         conversions: rows, no_user, no_time of the conversions.
-        no_channel: Touches without a channel.
-        used: Touches in journeys that converted ("converted") and in those that did not ("open").
-        none: Conversions without a touch.
+        used: What became of the rest.
     """
-    aside = touches["no_user"] + touches["no_time"] + touches["other_kind"] + no_channel
-    too_old = touches["rows"] - aside - used["converted"] - used["open"]
-    matched = conversions["rows"] - conversions["no_user"] - conversions["no_time"] - none
+    usable = touches["rows"] - touches["no_user"] - touches["no_time"] - touches["other_kind"]
+    too_old = used.asked - used.no_channel - used.set_aside - used.converted - used.open
+    elsewhere = conversions["rows"] - conversions["no_user"] - conversions["no_time"] - used.matched - used.none
     lines: list[Line] = [
         ("touches", "read", touches["rows"]),
-        ("touches", "used: before a conversion", used["converted"]),
-        ("touches", "used: in a journey that did not convert", used["open"]),
+        ("touches", "used: before a conversion", used.converted),
+        ("touches", "used: in a journey that did not convert", used.open),
         ("touches", "left out: older than the lookback of the conversion that follows", too_old),
+        ("touches", "left out: not of the period or segment", usable - used.asked),
         ("touches", "left out: no user", touches["no_user"]),
         ("touches", "left out: no time", touches["no_time"]),
-        ("touches", "left out: no channel", no_channel),
+        ("touches", "left out: no channel", used.no_channel),
+        ("touches", "left out: channel set aside", used.set_aside),
         ("touches", "left out: of a kind not asked for", touches["other_kind"]),
         ("conversions", "read", conversions["rows"]),
-        ("conversions", "used: with a touch before them", matched),
-        ("conversions", "used: without a touch, credited to (none)", none),
+        ("conversions", "used: with a touch before them", used.matched),
+        ("conversions", "used: without a touch, credited to (none)", used.none),
+        ("conversions", "left out: not of the period or segment", elsewhere),
         ("conversions", "left out: no user", conversions["no_user"]),
         ("conversions", "left out: no time", conversions["no_time"]),
     ]

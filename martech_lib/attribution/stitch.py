@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ibis
 from ibis import _
 
+from martech_lib.attribution.engine import bit_or, handed_over
 from martech_lib.attribution.sums import PARTS, PLACES
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def stitched(touches: ir.Table, conversions: ir.Table, *, lookback_days: float) 
         "group", "user_id", "journey", "converts", "value", "age", "code", "bit", "n",
         rn=ibis.row_number().over(in_order) + 1,
     )  # fmt: skip
-    return Stitched(ended, touches.anti_join(conversions, "user_id"))
+    return Stitched(handed_over(ended), touches.anti_join(conversions, "user_id"))
 
 
 def _placed(touches: ir.Table, conversions: ir.Table, lookback_days: float) -> ir.Table:
@@ -173,7 +174,7 @@ def ended_sets(journeys: Stitched) -> ir.Table:
     sets = (
         journeys.ended.filter(_.n > 0)
         .group_by(["group", "user_id", "journey", "converts"])
-        .aggregate(mask=_.bit.bit_or())
+        .aggregate(mask=bit_or(_.bit, journeys.ended))
     )
     return sets.group_by(["group", "mask", "converts"]).aggregate(times=_.count())
 
@@ -188,7 +189,7 @@ def open_steps(journeys: Stitched) -> ir.Table:
     steps = journeys.open_ended.select(
         "group", "code",
         next=_.code.lead().over(in_order),
-        mask=_.bit.bit_or().over(whole),
+        mask=bit_or(_.bit, journeys.open_ended).over(whole),
     )  # fmt: skip
     ends = steps.mutate(mask=_.next.isnull().ifelse(_.mask, ibis.null("int64")))
     return ends.group_by(["group", "code", "next", "mask"]).aggregate(times=_.count())
