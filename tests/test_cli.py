@@ -49,7 +49,7 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "HEAVY []" in done.stdout
-    for command in ("report", "apps", "lab", "check", "new", "schema"):
+    for command in ("report", "apps", "lab", "check", "new", "simulate", "schema"):
         assert f"\n    {command} " in done.stdout
 
 

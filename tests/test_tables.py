@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REGISTERS = set(
     "profile inventory inventory_previous attributes dsar vendors consent_scan email_lists ai_uses ai_checklist "
     "experiments roadmap checklists spend platform_reported survey lift_tests media_weekly outcome_weekly "
-    "controls_weekly geo_panel channels templates backlog lenses programs thresholds event_names".split()
+    "controls_weekly geo_panel channels templates backlog lenses programs thresholds event_names truth".split()
 )
 LOGS = set("events sync_runs touches conversions paths assignments outcomes messages extracts".split())
 

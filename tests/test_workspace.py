@@ -10,7 +10,7 @@ import ibis
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from martech_lib.core.database import masked
@@ -402,6 +402,7 @@ def test_secrets_of_a_url_are_not_shown(url, shown):
     st.sampled_from([b"", b"user_id,ts,channel,cost,kind\n", b"record_key;x'y\"z;updated_at\n"]),
     st.sampled_from(["touches.csv", "touches.parquet", "touches.xlsx", "extracts/o'hara.csv"]),
 )
+@example(b"PAR1", b"", "touches.parquet")
 def test_no_bytes_of_a_log_raise_anything_but_problems(tmp_path, body, header, name):
     for old in [*tmp_path.glob("touches.*"), *tmp_path.glob("extracts/*")]:
         old.unlink()

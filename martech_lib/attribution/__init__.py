@@ -4,15 +4,20 @@
 >>> ws = Workspace.open("mycompany")
 >>> j = attribution.journeys(ws.log("touches"), ws.log("conversions"))
 >>> attribution.credit(j, "markov").to_frame()
+>>> attribution.read(ws).readings      # every model, beside spend, platforms' claims and other lenses
 """
 
 from __future__ import annotations
 
 from martech_lib.attribution.credit import MODELS, Credit, CreditRow, all_credit, credit
+from martech_lib.attribution.evidence import Evidence, gather
 from martech_lib.attribution.journeys import Journeys, journeys
 from martech_lib.attribution.paths import journeys_from_paths
+from martech_lib.attribution.question import Question
+from martech_lib.attribution.reading import AttributionReading, compare, read, unread
 from martech_lib.attribution.segment import Segment
 
 __all__ = [
-    "MODELS", "Credit", "CreditRow", "Journeys", "Segment", "all_credit", "credit", "journeys", "journeys_from_paths",
+    "MODELS", "AttributionReading", "Credit", "CreditRow", "Evidence", "Journeys", "Question", "Segment", "all_credit",
+    "compare", "credit", "gather", "journeys", "journeys_from_paths", "read", "unread",
 ]  # fmt: skip

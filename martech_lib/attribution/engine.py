@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import ibis
 from ibis.common.exceptions import IbisError
 
+from martech_lib.core.database import in_utc
 from martech_lib.core.errors import UserError, shown
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-SPARK = "pyspark"
+POSTGRES, SPARK = "postgres", "pyspark"
 
 
 def bit_or(bits: Any, table: ir.Table) -> Any:
@@ -20,6 +21,22 @@ def bit_or(bits: Any, table: ir.Table) -> Any:
     if _engine(table) != SPARK:
         return bits.bit_or()
     return ibis.udf.agg.builtin(_bit_or, name="bit_or", signature=(("int64",), "int64"))(bits)
+
+
+def in_byte_order(ids: Any) -> Any:
+    """Ids that sort alike everywhere. PostgreSQL sorts text by the rules of a language, unless it is bytes."""
+    if not ids.type().is_string() or _engine(ids) != POSTGRES:
+        return ids
+    return ibis.udf.scalar.builtin(_convert_to, name="convert_to", signature=(("string", "string"), "binary"))(
+        ids, "UTF8"
+    )
+
+
+def without_zone(time: Any) -> Any:
+    """A time whose differences are true. PostgreSQL would take them by the clocks of the connection's zone."""
+    if time.type().timezone is None or _engine(time) != POSTGRES:
+        return time
+    return in_utc(time, "UTC")
 
 
 def handed_over(table: ir.Table) -> ir.Table:
@@ -37,19 +54,23 @@ def handed_over(table: ir.Table) -> ir.Table:
         except Exception as error:  # each backend raises its own
             said = shown(next(iter(str(error).splitlines()), "") or type(error).__name__)
             raise UserError(
-                f"Journeys are kept in a temporary table, and {engine} refused one: {said}. Ask for the right to create "
-                "temporary tables, or export touches and conversions to Parquet files and open their folder."
+                f"Journeys are kept in a temporary table, and {engine} refused one: {said}. Ask for the right to "
+                "create temporary tables, or export touches and conversions to Parquet files and open their folder."
             ) from error
     return table
 
 
-def _engine(table: ir.Table) -> str:
-    """Name of the table's backend; "" for a table that is in none."""
+def _engine(expression: ir.Expr) -> str:
+    """Name of its backend; "" for an expression that is in none."""
     try:
-        return str(table.get_backend().name)
+        return str(expression.get_backend().name)
     except IbisError:
         return ""
 
 
 def _bit_or(bits: Any) -> Any:
     """The engine's own bit_or(bits)."""
+
+
+def _convert_to(text: Any, encoding: Any) -> Any:
+    """PostgreSQL's own convert_to(text, encoding)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ibis
 import pandas as pd
 
+from martech_lib.attribution.engine import in_byte_order
 from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.spoken import count, fitting
 
@@ -62,7 +63,8 @@ def take(touches: Any, conversions: Any, *, kinds: Sequence[str], keep: str = ""
 
 def _usable(table: ir.Table, condition: Any, *columns: str) -> ir.Table:
     rows = table.filter(~_blank(table.user_id), table.ts.notnull(), condition)
-    return rows.select("user_id", "ts", *columns, group=_group(rows.user_id))
+    usable = rows.select("user_id", "ts", *columns, group=_group(rows.user_id))
+    return usable.mutate(**{name: in_byte_order(usable[name]) for name in _given(usable, "touch_id", "conversion_id")})
 
 
 def _given(table: ir.Table, *columns: str) -> list[str]:

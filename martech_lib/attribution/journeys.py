@@ -17,6 +17,7 @@ from martech_lib.attribution.intake import GROUPS, KINDS, take
 from martech_lib.attribution.ledger import Used, ledger, remarks
 from martech_lib.attribution.segment import Segment, cut, refuse_unknown, segment_of
 from martech_lib.attribution.sums import PARTS, PLACES, Refused, Sums
+from martech_lib.attribution.walks import Walks, walks
 from martech_lib.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,17 +37,23 @@ class Journeys:
         stitched: The journeys in the engine, for what is asked later (time decay).
         ledger: What was read, used and left out, and why: table, what, rows.
         notes: What was assumed, and what to know when reading the credit.
+        walked: Lengths and paths, where they were counted in reading.
     """
 
     sums: Sums
     stitched: stitch.Stitched | None
     ledger: pd.DataFrame
     notes: tuple[str, ...] = ()
+    walked: Walks | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
         """Every channel that was touched, in alphabetical order."""
         return self.sums.channels
+
+    def walks(self) -> Walks | None:
+        """How long the walks to a conversion are, and which channels lie on them."""
+        return self.walked if self.stitched is None else walks(self.stitched, self.channels)
 
     def decayed(self, half_life_days: float) -> tuple[Array, Array]:
         """(B, K) conversions and value credited by age, of everything and without each user group.

@@ -81,7 +81,7 @@ def remarks(
         said.append(
             f"{count(conversions['no_value'], 'conversion')} without a value count as conversions, not as value"
         )
-    said += [_one_channel(spellings, channels) for spellings in _spellings(list(channels))]
+    said += [_one_channel(spellings, channels) for spellings in _spellings(sorted(channels))]
     usable = conversions["rows"] - conversions["no_user"] - conversions["no_time"]
     if usable and none == usable and channels:
         said.append("no conversion has a touch before it: do both tables call the users by the same ids?")

@@ -9,15 +9,19 @@ import ibis
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from martech_lib.attribution.journeys import MOST_BITS, Journeys
 from martech_lib.attribution.ledger import COLUMNS
 from martech_lib.attribution.sums import PARTS, PLACES, Sums
+from martech_lib.attribution.walks import STEP as JOINED
+from martech_lib.attribution.walks import Walks, together
 from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.stats import Array
 
 STEP = ">"
 ROWS_AT_A_TIME = 100_000
+COLUMNS_READ = ("path", "conversions", "value", "nulls")
 Codes = npt.NDArray[np.int64]
 
 
@@ -43,9 +47,10 @@ def journeys_from_paths(paths: Any) -> Journeys:
     """
     table = _table(paths)
     channels = tuple(sorted({name for batch in _batches(table) for steps in batch.steps for name in steps}))
-    sums, found, rows = _zeros(channels), [], 0
+    sums, found, walked, rows = _zeros(channels), [], [], 0
     for batch in _batches(table):
         rows += len(batch.steps)
+        walked.append(_walks(batch))
         found.append(_add(sums, batch, {name: k for k, name in enumerate(channels)}))
     sets = pd.concat(found).groupby("mask").sum()
     whole = Sums(
@@ -56,25 +61,28 @@ def journeys_from_paths(paths: Any) -> Journeys:
         **sums,
     )
     ledger = pd.DataFrame([("paths", "read", rows), ("paths", "used", rows)], columns=list(COLUMNS))
-    return Journeys(whole, None, ledger)
+    return Journeys(whole, None, ledger, walked=together(walked))
 
 
-def _table(given: Any) -> Any:
+def _table(given: Any) -> pd.DataFrame | pa.Table:
     if not isinstance(given, (ibis.Table, pd.DataFrame)):
         raise UserError(f"paths came as {type(given).__name__}; allowed is an Ibis table or a pandas frame.")
     for column in ("path", "conversions"):
         if column not in given.columns:
             hint = did_you_mean(column, list(given.columns))
             raise UserError(f"paths has no column {column}{hint or '.'} It has {', '.join(map(str, given.columns))}.")
-    return given
-
-
-def _batches(given: Any) -> Iterator[Batch]:
     if isinstance(given, pd.DataFrame):
-        yield _batch(given)
-        return
-    for batch in given.to_pyarrow_batches(chunk_size=ROWS_AT_A_TIME):
-        yield _batch(batch.to_pandas())
+        return given
+    # A distinct path is one row, so the table is small beside its log; streaming it fails in ibis 12 on duckdb 2.
+    return given.select(*(name for name in COLUMNS_READ if name in given.columns)).to_pyarrow()
+
+
+def _batches(given: pd.DataFrame | pa.Table) -> Iterator[Batch]:
+    for start in range(0, len(given), ROWS_AT_A_TIME):
+        if isinstance(given, pd.DataFrame):
+            yield _batch(given.iloc[start : start + ROWS_AT_A_TIME])
+        else:
+            yield _batch(given.slice(start, ROWS_AT_A_TIME).to_pandas())
 
 
 def _batch(frame: pd.DataFrame) -> Batch:
@@ -95,6 +103,20 @@ def _numbers(frame: pd.DataFrame, column: str) -> Array:
     if (numbers < 0).any():
         raise UserError(f"{column} of paths came as {numbers.min():g}; allowed is 0 or more.")
     return np.nan_to_num(numbers)
+
+
+def _walks(batch: Batch) -> Walks:
+    """Lengths and the most frequent paths of some rows."""
+    steps = pd.DataFrame(
+        {
+            "touches": [len(names) for names in batch.steps],
+            "path": [JOINED.join(names) for names in batch.steps],
+            "conversions": batch.conversions,
+            "value": batch.value,
+        }
+    )
+    converted = steps[(steps["touches"] > 0) & (steps["conversions"] > 0)]
+    return Walks(converted[["touches", "conversions"]], None, converted[["path", "conversions", "value"]])
 
 
 def _zeros(channels: Sequence[str]) -> dict[str, Array]:

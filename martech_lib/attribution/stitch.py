@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ibis
 from ibis import _
 
-from martech_lib.attribution.engine import bit_or, handed_over
+from martech_lib.attribution.engine import bit_or, handed_over, without_zone
 from martech_lib.attribution.sums import PARTS, PLACES
 
 if TYPE_CHECKING:
@@ -47,12 +47,9 @@ def stitched(touches: ir.Table, conversions: ir.Table, *, lookback_days: float) 
     """
     theirs = touches.semi_join(conversions, "user_id")
     placed = _placed(theirs, conversions, lookback_days)
-    counted = placed.filter((_.used == 1) | ((_.is_conversion == 1) & (_.n == 0)))
-    in_order = ibis.window(group_by=["user_id", "journey"], order_by=_in_time(counted))
-    ended = counted.select(
-        "group", "user_id", "journey", "converts", "value", "age", "code", "bit", "n",
-        rn=ibis.row_number().over(in_order) + 1,
-    )  # fmt: skip
+    ended = placed.filter((_.used == 1) | ((_.is_conversion == 1) & (_.n == 0))).select(
+        "group", "user_id", "journey", "converts", "value", "age", "code", "bit", "n", "rn"
+    )
     return Stitched(handed_over(ended), touches.anti_join(conversions, "user_id"))
 
 
@@ -75,16 +72,19 @@ def _placed(touches: ir.Table, conversions: ir.Table, lookback_days: float) -> i
         )
     )  # fmt: skip
     order = ["ts", "is_conversion", *ids, "code", "value"]
-    so_far = ibis.window(group_by="user_id", order_by=order, rows=(None, 0))
-    numbered = events.mutate(journey=_.is_conversion.sum().over(so_far) - _.is_conversion)
-    whole = ibis.window(group_by=["user_id", "journey"])
-    ends = numbered.mutate(
-        converts=_.is_conversion.max().over(whole), end=_.ts.max().over(whole), value=_.value.max().over(whole)
+    so_far, from_here = (ibis.window(group_by="user_id", order_by=order, rows=rows) for rows in ((None, 0), (0, None)))
+    ends = events.mutate(
+        journey=_.is_conversion.sum().over(so_far) - _.is_conversion,
+        end=(_.is_conversion == 1).ifelse(_.ts, ibis.null(events.ts.type())).min().over(from_here),
     )
     oldest = _.end - ibis.interval(seconds=round(lookback_days * DAY))
-    used = ((_.is_conversion == 0) & ((_.converts == 0) | (_.ts >= oldest))).cast("int64")
-    aged = ends.mutate(used=used, age=_.end.delta(_.ts, unit="microsecond") / (DAY * 1e6))
-    return aged.mutate(n=_.used.sum().over(whole))
+    # Not by cast: PostgreSQL makes no whole number of a truth.
+    used = ((_.is_conversion == 0) & (_.end.isnull() | (_.ts >= oldest))).ifelse(1, 0)
+    age = without_zone(ends.end).delta(without_zone(ends.ts), unit="microsecond") / (DAY * 1e6)
+    aged = ends.mutate(used=used, age=age, converts=_.end.isnull().ifelse(0, 1))
+    journey = ["user_id", "journey"]
+    whole, up_to_here = ibis.window(group_by=journey), ibis.window(group_by=journey, order_by=order, rows=(None, 0))
+    return aged.mutate(n=_.used.sum().over(whole), value=_.value.max().over(whole), rn=_.used.sum().over(up_to_here))
 
 
 def _absent(table: ir.Table, ids: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,14 +99,14 @@ def credited(journeys: Stitched) -> ir.Table:
     """(group, code, place) -> the sums of `sums.PARTS`, of conversions and (with the ending _value) of their value."""
     touches = _of_conversions(journeys)
     first_of_channel = ibis.window(group_by=["user_id", "journey", "code"], order_by="rn")
-    marked = touches.mutate(is_new=(ibis.row_number().over(first_of_channel) == 0).cast("float64"))
+    marked = touches.mutate(is_new=(ibis.row_number().over(first_of_channel) == 0).ifelse(1.0, 0.0))
     whole = ibis.window(group_by=["user_id", "journey"])
     parts = marked.mutate(
         place=_place(),
         touches=ibis.literal(1.0),
-        linear=1 / _.n,
-        between=1 / (_.n - 2).nullif(0),
-        rest=1 / (_.n - 3).nullif(0),
+        linear=1.0 / _.n,
+        between=1.0 / (_.n - 2).nullif(0),
+        rest=1.0 / (_.n - 3).nullif(0),
         unique=_.is_new / _.is_new.sum().over(whole),
         journeys=_.is_new,
     )
@@ -201,7 +201,9 @@ def second_steps(journeys: Stitched) -> ir.Table:
     steps = journeys.ended.filter(_.n > 0).mutate(last=_.code.lag().over(ended), next=_.code.lead().over(ended))
     in_order = ibis.window(group_by="user_id", order_by=_in_time(journeys.open_ended))
     others = journeys.open_ended.mutate(
-        last=_.code.lag().over(in_order), next=_.code.lead().over(in_order), converts=ibis.literal(0, "int64")
+        last=_.code.lag().over(in_order),
+        next=_.code.lead().over(in_order),
+        converts=ibis.literal(0, steps.converts.type()),
     )
     columns = ["group", "last", "code", "next", "converts"]
     return steps.select(columns).union(others.select(columns)).group_by(columns).aggregate(times=_.count())

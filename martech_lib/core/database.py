@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote_plus
 
 from martech_lib.core.errors import Problem, WorkspaceError
 from martech_lib.core.files import RawTable, header_names
@@ -17,8 +18,8 @@ from martech_lib.core.tables import EXTRACTS, form_for, table, tables
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 PASSWORD = re.compile(r"(?<=://)([^:/@]*):(.*)(?=@)")
 SECRET = re.compile(r"([?&][^=&]*(?:password|passwd|pwd|token|secret|key)[^=&]*=)([^&]+)", re.IGNORECASE)
+NOT_IN_A_URL = re.compile(r"[@/?#\[\]\s]|%(?![0-9A-Fa-f]{2})")
 ROW_LIMIT = 500_000
-ZONED = ("duckdb", "postgres")  # engines with the function timezone(zone, time)
 EXTRACT_PREFIX = f"{EXTRACTS}_"
 
 
@@ -78,9 +79,10 @@ class Database:
         names = header_names(found.columns, form_for(name, ()).names)
         form = form_for(name, tuple(names))
         found = found.rename(dict(zip(names, found.columns, strict=True)))
-        if self._backend.name in ZONED:
+        as_utc = IN_UTC.get(self._backend.name)
+        if as_utc:
             times = [c.name for c in form.columns if c.kind == "timestamp" and c.name in names]
-            found = found.mutate(**{t: _in_utc(found[t], zone) for t in times if found[t].type().is_timestamp()})
+            found = found.mutate(**{t: as_utc(found[t], zone) for t in times if found[t].type().is_timestamp()})
         return Log(found, found, form, name)
 
     def fingerprint(self, name: str) -> str:
@@ -130,6 +132,8 @@ def _connect(source: Any) -> Any:
 def _connect_url(url: str) -> Any:
     import ibis
 
+    if any(NOT_IN_A_URL.search(found[2]) for found in PASSWORD.finditer(url)):
+        raise ValueError("its password holds signs that end it early in a URL; write @ as %40, / as %2F, % as %25")
     if url.lower().startswith("duckdb://"):  # else a mistyped path would create an empty database
         return ibis.connect(url, read_only=True)
     return ibis.connect(url)
@@ -146,7 +150,7 @@ def _tables(found: list[str]) -> Mapping[str, str]:
     return own | extracts
 
 
-def _in_utc(time: Any, zone: str) -> Any:
+def in_utc(time: Any, zone: str) -> Any:
     """A time as UTC without a zone; one that has no zone is of this zone."""
     import ibis
     import ibis.expr.datatypes as dt
@@ -163,10 +167,31 @@ def _timezone(zone: str, time: Any) -> Any:
     """The engine's own timezone(zone, time)."""
 
 
+def _in_utc_on_spark(time: Any, zone: str) -> Any:
+    """The same on Spark, of which ibis does not tell whether a time has a zone."""
+    import ibis
+
+    kind = ibis.udf.scalar.builtin(_typeof, name="typeof", signature=(("timestamp",), "string"))
+    to_utc = ibis.udf.scalar.builtin(_to_utc, name="to_utc_timestamp", signature=(("timestamp", "string"), "timestamp"))
+    return (kind(time) == "timestamp_ntz").ifelse(to_utc(time, zone), time)
+
+
+def _typeof(value: Any) -> Any:
+    """Spark's own typeof(value)."""
+
+
+def _to_utc(time: Any, zone: str) -> Any:
+    """Spark's own to_utc_timestamp(time, zone)."""
+
+
+IN_UTC = {"duckdb": in_utc, "postgres": in_utc, "pyspark": _in_utc_on_spark}
+
+
 def _first_line(error: Exception, source: Any = "") -> str:
     """The first line of an error, without the secrets of the URL."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     if isinstance(source, str):
-        for secret in [m[2] for m in PASSWORD.finditer(source)] + [m[2] for m in SECRET.finditer(source)]:
-            line = line.replace(secret, "***")
+        found = [m[2] for m in (*PASSWORD.finditer(source), *SECRET.finditer(source))]
+        for secret in filter(None, found):
+            line = line.replace(secret, "***").replace(unquote_plus(secret), "***")
     return masked(line)

@@ -109,7 +109,7 @@ def _as_written(log: Log, name: str) -> ir.Value:
 
 
 def _counts(log: Log, rules: list[Rule]) -> dict[str, Any]:
-    faulty = (rule.breach.fill_null(False).cast("int64") for rule in rules)
+    faulty = (rule.breach.fill_null(False).ifelse(1, 0) for rule in rules)
     sums: dict[str, Any] = {f"rule {i}": column.sum() for i, column in enumerate(faulty)}
     found = log.cells.aggregate(rows=log.cells.count(), **sums).to_pyarrow().to_pylist()[0]
     return {name: value or 0 for name, value in found.items()}

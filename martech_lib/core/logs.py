@@ -98,7 +98,10 @@ def _csv_log(engine: Backend, path: Path, name: str, zone: str, head: bytes) -> 
 
 def _parquet_log(engine: Backend, path: Path, name: str, zone: str) -> Log | None:
     source = f"read_parquet({_quoted(str(path))})"
-    first = _rows(engine, f"SELECT 1 FROM {source} LIMIT 1")
+    try:
+        first = _rows(engine, f"SELECT 1 FROM {source} LIMIT 1")
+    except engine_errors() as error:
+        raise unreadable(error) from error
     return _views(engine, name, source, zone)._replace(header_line=1) if first else None
 
 

@@ -85,13 +85,13 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 
 
 def in_unit(value: float | None, unit: str) -> str:
-    """A Reading's value in the words of its unit: "USD/year" as money, "share" as percent, "ratio" with two digits."""
+    """A Reading's value in the words of its unit: "USD/year" as money, "share" as percent, a rate with two digits."""
     code = unit.split("/")[0]
     if len(code) == 3 and code.isupper():
         return money(value, code)
     if unit == "share":
         return percent(value)
-    return number(value, 2 if unit == "ratio" else 0)
+    return number(value, 2 if unit == "ratio" or "/" in unit else 0)
 
 
 def _shortened(amount: float) -> str:

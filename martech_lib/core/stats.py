@@ -45,3 +45,10 @@ def jackknife(estimates: Array, *, level: float) -> Interval:
     se = np.sqrt((groups - 1) / groups * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
     half = stdtrit(groups - 1, (1 + level) / 2) * se
     return Interval(se, whole - half, whole + half)
+
+
+def jackknife_ratio(above: Array, below: Array, *, level: float) -> Interval:
+    """Delete-a-group jackknife of a ratio of two totals, which needs no raising: see `jackknife`."""
+    groups = len(above) - 1
+    raised = np.concatenate([[1.0], np.full(groups, (groups - 1) / groups)])
+    return jackknife(above / below * raised, level=level)

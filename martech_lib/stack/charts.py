@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import altair as alt
 import pandas as pd
 
+from martech_lib.core import charts as draw
 from martech_lib.core.palette import BLUE, DECISION_COLOURS, GREEN, INK, MUTED, ORANGE, SEVERITY_COLOURS
 from martech_lib.core.results import SEVERITIES
 from martech_lib.core.spoken import count, day, listed, money
@@ -56,17 +55,17 @@ def cost_by_layer(audit: StackAudit) -> alt.LayerChart:
     frame["cost"] = [money(v, audit.currency) for v in frame["annual_cost"]]
     frame["rank"] = range(len(frame))
     y = alt.Y("layer:N", sort=list(LAYERS), title=None, axis=None)
-    bars = _bars().encode(
-        x=alt.X("annual_cost:Q", title="Annual cost", axis=_money_axis(audit)),
+    bars = draw.bars().encode(
+        x=alt.X("annual_cost:Q", title="Annual cost", axis=draw.money_axis(audit.currency)),
         y=y,
-        color=_colours("decision", DECISIONS, DECISION_COLOURS, frame["decision"]),
+        color=draw.colours("decision", DECISIONS, DECISION_COLOURS, frame["decision"]),
         order=alt.Order("rank:Q"),
-        tooltip=_tooltip(tool="Tool", cost="Annual cost", decision="Decision"),
+        tooltip=draw.tooltip(tool="Tool", cost="Annual cost", decision="Decision"),
     )
-    labels = _row_labels(alt.NamedData("totals")).encode(y=y, text=alt.Text("label:N"))
+    labels = draw.row_labels(alt.NamedData("totals")).encode(y=y, text=alt.Text("label:N"))
     largest = totals.iloc[int(totals["annual_cost"].argmax())]
     text = f"Annual cost by layer and tool. The largest is {largest['label']}; colours show each tool's decision."
-    return _finished([bars, labels], {"rows": frame, "totals": totals}, text, rows=len(totals))
+    return draw.finished([bars, labels], {"rows": frame, "totals": totals}, text, rows=len(totals))
 
 
 def finding_totals(audit: StackAudit) -> pd.DataFrame:
@@ -91,21 +90,21 @@ def findings_by_money(audit: StackAudit) -> alt.LayerChart:
     ]
     frame["label"] = frame["title"] + ": " + frame["size"]
     y = alt.Y("title:N", sort=frame["title"].tolist(), title=None, axis=None)
-    colour = _colours("severity", SEVERITIES, SEVERITY_COLOURS, frame["severity"])
+    colour = draw.colours("severity", SEVERITIES, SEVERITY_COLOURS, frame["severity"])
     # A finding without an amount has no bar: the tick shows its severity all the same.
     ticks = (
         alt.Chart().mark_tick(thickness=6, height=18, yOffset=10, opacity=1).encode(x=alt.XValue(3), y=y, color=colour)
     )
-    bars = _bars().encode(
-        x=alt.X("amount:Q", title="Cost of what is in question", axis=_money_axis(audit)),
+    bars = draw.bars().encode(
+        x=alt.X("amount:Q", title="Cost of what is in question", axis=draw.money_axis(audit.currency)),
         y=y,
         color=colour,
-        tooltip=_tooltip(rule="Rule", title="What", severity="Severity", size="Size"),
+        tooltip=draw.tooltip(rule="Rule", title="What", severity="Severity", size="Size"),
     )
-    labels = _row_labels().encode(y=y, text=alt.Text("label:N"))
+    labels = draw.row_labels().encode(y=y, text=alt.Text("label:N"))
     fired = count(len(frame), "rule")
     text = f"Findings by rule and severity. {fired} fired; the gravest is {frame['label'].iloc[0]}."
-    return _finished([bars, ticks, labels], {"rows": frame}, text, rows=len(frame))
+    return draw.finished([bars, ticks, labels], {"rows": frame}, text, rows=len(frame))
 
 
 def saving_steps(audit: StackAudit) -> pd.DataFrame:
@@ -132,21 +131,21 @@ def before_and_after(audit: StackAudit) -> alt.LayerChart:
     is_total = frame["step"].isin(["Today", "After"])
     frame["kind"] = (frame["amount"] <= 0).map({True: "saving", False: "extra"}).mask(is_total, "total")
     y = alt.Y("step:N", sort=frame["step"].tolist(), title=None, axis=None)
-    bars = _bars().encode(
-        x=alt.X("start:Q", title="Annual cost", axis=_money_axis(audit)),
+    bars = draw.bars().encode(
+        x=alt.X("start:Q", title="Annual cost", axis=draw.money_axis(audit.currency)),
         x2=alt.X2("end:Q"),
         y=y,
         color=alt.Color(
             "kind:N", legend=None, scale=alt.Scale(domain=["total", "saving", "extra"], range=[BLUE, GREEN, ORANGE])
         ),
-        tooltip=_tooltip(step="Step", size="Money a year", left="Tools left"),
+        tooltip=draw.tooltip(step="Step", size="Money a year", left="Tools left"),
     )
-    labels = _row_labels().encode(y=y, text=alt.Text("label:N"))
+    labels = draw.row_labels().encode(y=y, text=alt.Text("label:N"))
     first, last = frame.iloc[0], frame.iloc[-1]
     text = (
         f"From {first['left']} at {first['size']} a year today to {last['left']} at {last['size']} after the decisions."
     )
-    return _finished([bars, labels], {"rows": frame}, text, rows=len(frame))
+    return draw.finished([bars, labels], {"rows": frame}, text, rows=len(frame))
 
 
 def quarter_savings(audit: StackAudit) -> pd.DataFrame:
@@ -159,21 +158,21 @@ def saving_by_quarter(audit: StackAudit) -> alt.LayerChart:
     """What each quarter of the twelve months ahead brings, less its one-off costs."""
     frame = quarter_savings(audit)
     frame["label"] = [money(v, audit.currency) for v in frame["net"]]
-    x = alt.X("quarter:N", sort=frame["quarter"].tolist(), title=None, axis=_two_lines())
+    x = alt.X("quarter:N", sort=frame["quarter"].tolist(), title=None, axis=draw.two_lines())
     room = alt.Scale(padding=22, nice=False)  # beyond the bars, for the labels at their ends
     base = alt.Chart()
     bars = base.mark_bar().encode(
         x=x,
-        y=alt.Y("net:Q", title="Saving less one-off costs", axis=_money_axis(audit), scale=room),
+        y=alt.Y("net:Q", title="Saving less one-off costs", axis=draw.money_axis(audit.currency), scale=room),
         color=alt.condition("datum.net < 0", alt.value(ORANGE), alt.value(GREEN)),
-        tooltip=_tooltip(quarter="Quarter", label="Net saving"),
+        tooltip=draw.tooltip(quarter="Quarter", label="Net saving"),
     )
     labels = base.mark_text(dy=alt.expr("datum.net < 0 ? 14 : -10"), fontWeight="bold").encode(
         x=x, y=alt.Y("net:Q"), text=alt.Text("label:N")
     )
     quarters = [f"{q} {label}" for q, label in zip(frame["quarter"], frame["label"], strict=True)]
     text = f"Net saving by quarter: {', '.join(quarters)}."
-    return _finished([bars, labels], {"rows": frame}, text, height=240)
+    return draw.finished([bars, labels], {"rows": frame}, text, height=240)
 
 
 def roadmap_rows(audit: StackAudit) -> pd.DataFrame:
@@ -204,11 +203,11 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     frame["start"], frame["end"] = frame["start"].map(_milliseconds), frame["end"].map(_milliseconds)
     is_point = frame["kind"].isin(POINTS)
     order = frame.groupby("row")["start"].min().sort_values(kind="stable").index.tolist()
-    colour = _colours("kind", list(ROADMAP_COLOURS), ROADMAP_COLOURS, frame["kind"])
+    colour = draw.colours("kind", list(ROADMAP_COLOURS), ROADMAP_COLOURS, frame["kind"])
     y = alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=125, grid=True))
     first = pd.Timestamp(str(audit.as_of))
     x_scale = alt.Scale(type="utc", domain=[_milliseconds(first), _milliseconds(first + pd.Timedelta(days=365))])
-    tooltip = _tooltip(item="Item", kind="Kind", **{"from": "From"}, until="To", owner="Owner")
+    tooltip = draw.tooltip(item="Item", kind="Kind", **{"from": "From"}, until="To", owner="Owner")
     months = alt.Axis(
         format="%b %y", tickCount="month", labelOverlap=True, labelSeparation=8, labelFlush=True, labelBound=True
     )
@@ -235,7 +234,7 @@ def roadmap_gantt(audit: StackAudit) -> alt.LayerChart:
     )
     kinds_told = [f"{n} {kind}" for kind, n in frame["kind"].value_counts().items()]
     text = f"Roadmap of the twelve months from {day(audit.as_of)}, {count(len(order), 'row')}: {listed(kinds_told)}."
-    return _finished(
+    return draw.finished(
         [bars, points],
         {"bars": frame[~is_point], "points": frame[is_point]},
         text,
@@ -252,67 +251,6 @@ def _cut(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _bars() -> alt.Chart:
-    """Bars in the lower half of their row; the upper half is for its label, which fits a phone that way."""
-    return alt.Chart().mark_bar(height=18, yOffset=10, stroke="white", strokeWidth=1.5)
-
-
-def _row_labels(data: alt.NamedData | alt.UndefinedType = alt.Undefined) -> alt.Chart:
-    """What a row is and how large, above its bar."""
-    return alt.Chart(data).mark_text(align="left", dy=-9, fontWeight=500).encode(x=alt.XValue(0))
-
-
-def _tooltip(**titles: str) -> list[alt.Tooltip]:
-    return [alt.Tooltip(f"{column}:N", title=title) for column, title in titles.items()]
-
-
-def _colours(column: str, order: Sequence[str], palette: Mapping[str, str], present: pd.Series) -> alt.Color:
-    """The palette's colours for the values that occur, in their order."""
-    shown = [value for value in order if value in set(present)]
-    # The legend stands above the plot, which on a phone leaves no room for the word "deadline".
-    legend = alt.Legend(labelExpr="replace(datum.label, 'notice deadline', 'notice by')")
-    scale = alt.Scale(domain=shown, range=[palette[v] for v in shown])
-    return alt.Color(f"{column}:N", title=None, scale=scale, legend=legend)
-
-
-def _money_axis(audit: StackAudit) -> alt.Axis:
-    prefix = money(0, audit.currency).removesuffix("0")
-    shown = "replace(format(datum.value, '~s'), 'G', 'B')"
-    return alt.Axis(labelExpr=f"(datum.value < 0 ? '-' : '') + '{prefix}' + replace({shown}, '−', '')", tickCount=5)
-
-
-def _two_lines() -> alt.Axis:
-    """Labels broken at the blank, so that "FY27 Q1" fits a phone."""
-    return alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')")
-
-
 def _milliseconds(when: pd.Timestamp) -> int:
     """Milliseconds since 1970 in UTC: a day is the same day wherever the chart is drawn."""
     return int(when.timestamp() * 1000)
-
-
-def _finished(
-    layers: Sequence[alt.Chart],
-    tables: Mapping[str, pd.DataFrame],
-    text: str,
-    *,
-    rows: int = 0,
-    row_height: int = 46,
-    height: int = 0,
-) -> alt.LayerChart:
-    """The layers over their tables, as wide as their place, with the words that say what they show.
-
-    The rows stand apart from the form, by name: a live chart puts new rows into a drawing that stands. So the order of
-    marks is written into their encodings, never left to the order of the rows: rows put in later would stand last.
-
-    Args:
-        tables: Name -> rows; layers that name none draw "rows".
-    """
-    return alt.LayerChart(
-        layer=layers,
-        data=alt.NamedData("rows") if "rows" in tables else alt.Undefined,
-        datasets={name: frame.to_dict("records") for name, frame in tables.items()},
-        width="container",
-        height=height or max(120, rows * row_height),
-        description=text,
-    )

@@ -140,6 +140,20 @@ def _new(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _simulate(arguments: argparse.Namespace) -> int:
+    from martech_lib.core import simulate
+
+    simulate.refuse_taken(arguments.dir)
+    world = simulate.simulate(users=arguments.users, seed=arguments.seed)
+    simulate.write(world, arguments.dir)
+    touches, conversions = (len(world.tables[name]) for name in ("touches", "conversions"))
+    print(
+        f"{arguments.dir} holds a simulated world: {arguments.users:,} users, {touches:,} touches and {conversions:,} "
+        f"conversions, and in truth.csv what caused them. Next: martech check --data {arguments.dir}"
+    )
+    return DONE
+
+
 def _schema(arguments: argparse.Namespace) -> int:
     from martech_lib.core import tables
 
@@ -256,9 +270,18 @@ def _add_data_commands(commands: Any) -> None:
     new.add_argument("dir", metavar="DIR", type=Path)
     new.add_argument("--example", action="store_true", help="begin from the sample inventory")
     new.set_defaults(run=_new)
+    _add_simulate(commands)
     schema = commands.add_parser("schema", help="list the tables, or the columns of one")
     schema.add_argument("table", metavar="TABLE", nargs="?")
     schema.set_defaults(run=_schema)
+
+
+def _add_simulate(commands: Any) -> None:
+    simulate = commands.add_parser("simulate", help="write a made-up company whose true effects are known")
+    simulate.add_argument("dir", metavar="DIR", type=Path)
+    simulate.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another world (default: 1)")
+    simulate.add_argument("--users", type=int, default=20_000, metavar="N", help="default: 20000")
+    simulate.set_defaults(run=_simulate)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -41,6 +41,11 @@ def say(sentences: str) -> str:
     return f'<p class="wb-say">{spoken}</p>'
 
 
+def section(heading: str, text: str) -> str:
+    """A heading with a paragraph below it, for a part of a page that is not always there."""
+    return f"<h2>{escape(heading)}</h2><p>{escape(text)}</p>"
+
+
 def note(text: str, *, is_spoken: bool = True) -> str:
     """A quiet line below a figure or table; not spoken where a screen reader has heard it from the figure."""
     hidden = "" if is_spoken else ' aria-hidden="true"'

@@ -1,0 +1,75 @@
+"""Do the models rank the channels alike? Disagreement is between methods; it is no failure of one of them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from martech_lib.core.spoken import count
+
+LEAST_JUDGES, LEAST_CHANNELS = 2, 3
+
+
+class Agreement(NamedTuple):
+    """How alike some judges rank the channels.
+
+    Attributes:
+        w: Kendall's W, 0 (no agreement) to 1 (the same order), corrected for ties; None when refused.
+        judges: Who ranked: the names of models or lenses (m).
+        channels: How many channels they ranked (n).
+        reason: Why there is no number.
+    """
+
+    w: float | None
+    judges: tuple[str, ...]
+    channels: int
+    reason: str = ""
+
+
+class Pair(NamedTuple):
+    """Kendall's tau-b of two judges: 1 the same order, -1 the opposite one; None where all are tied."""
+
+    one: str
+    other: str
+    tau: float | None
+
+
+def agreement(credited: pd.DataFrame) -> Agreement:
+    """Kendall's W of a table with a row a channel and a column a judge.
+
+    Source: Kendall and Babington Smith (1939); with ties Siegel and Castellan (1988), section 9.2.
+    """
+    ranked = credited.dropna()
+    n, m = ranked.shape
+    judges = tuple(map(str, ranked.columns))
+    if m < LEAST_JUDGES or n < LEAST_CHANNELS:
+        told = f"{count(m, 'judge')} of {count(n, 'channel')}"
+        reason = f"agreement needs {LEAST_JUDGES} judges of {LEAST_CHANNELS} channels; there are {told}"
+        return Agreement(None, judges, n, reason)
+    ranks = ranked.rank().to_numpy()
+    spread = float(((ranks.sum(axis=1) - m * (n + 1) / 2) ** 2).sum())
+    ties = sum(_ties(ranks[:, judge]) for judge in range(m))
+    most = m**2 * (n**3 - n) - m * ties
+    if most <= 0:
+        return Agreement(None, judges, n, "every judge gives all channels the same")
+    return Agreement(12 * spread / most, judges, n)
+
+
+def pairs(credited: pd.DataFrame) -> tuple[Pair, ...]:
+    """Tau-b of every two judges of a table as for `agreement`."""
+    from scipy.stats import kendalltau
+
+    ranked = credited.dropna()
+    if len(ranked) < LEAST_CHANNELS:
+        return ()
+    taus = ((a, b, kendalltau(ranked[a], ranked[b]).statistic) for a, b in combinations(ranked.columns, 2))
+    return tuple(Pair(str(a), str(b), float(tau) if np.isfinite(tau) else None) for a, b, tau in taus)
+
+
+def _ties(ranks: np.ndarray) -> float:
+    """The correction for one judge's ties: t^3 - t of each group of t equal ranks."""
+    groups = np.unique(ranks, return_counts=True)[1].astype("float64")
+    return float((groups**3 - groups).sum())

@@ -1,0 +1,153 @@
+"""The attribution page in one frozen result: every model side by side, beside spend, claims, other lenses and truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from martech_lib.attribution.agreement import Agreement, agreement, pairs
+from martech_lib.attribution.comparisons import Comparisons, assists, by_channel, claims, costs, gaps, lenses
+from martech_lib.attribution.credit import MODELS, CreditRow, credit
+from martech_lib.attribution.evidence import Evidence, gather
+from martech_lib.attribution.journeys import Journeys
+from martech_lib.attribution.question import Period, Question
+from martech_lib.attribution.records import missing_records, records
+from martech_lib.core.results import Result
+from martech_lib.core.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributionReading(Result):
+    """What the touches say of the channels.
+
+    Attributes:
+        company: The company's name, "" when the profile has none.
+        currency: Three letters.
+        question: What was asked.
+        period: The time it was asked of.
+        lacks: What there is no journey without; "" when there are journeys.
+        credit_records: One a model and channel.
+        channels: Channels in the order of the page: those first that the leading model credits most.
+        beside: Credit beside assists, spend, claims, other lenses and truth.
+        ledger: What was read, used and left out: table, what, rows.
+        notes: What was assumed, and what to know when reading.
+    """
+
+    company: str
+    currency: str
+    question: Question
+    period: Period
+    lacks: str = ""
+    credit_records: tuple[CreditRow, ...] = ()
+    channels: tuple[str, ...] = ()
+    beside: Comparisons
+    ledger: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @property
+    def credit(self) -> pd.DataFrame:
+        """One row a model and channel: see `credit.CreditRow`."""
+        return pd.DataFrame.from_records(list(self.credit_records), columns=list(CreditRow._fields))
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Model -> why it cannot speak about these journeys."""
+        return {row.model: row.reason for row in self.credit_records if row.conversions is None}
+
+    def of(self, model: str) -> dict[str, CreditRow]:
+        """Channel -> its credit under a model."""
+        return {row.channel: row for row in self.credit_records if row.model == model}
+
+
+def read(ws: Workspace, question: Question | None = None) -> AttributionReading:
+    """Read a workspace's journeys by every model.
+
+    Args:
+        ws: The workspace. Without touches and conversions, or paths, every reading is "not measured".
+        question: What is asked; None for the month of the audit date and the usual settings.
+
+    Raises:
+        TableError: A table is there and wrong; all its problems are listed.
+        UserError: The question makes no sense.
+    """
+    evidence, asked = gather(ws), (question or Question()).checked()
+    if evidence.lacks:
+        return unread(evidence, asked)
+    whole = asked._replace(whole_log=True) if "truth" in evidence.registers else asked
+    journeys = evidence.journeys(asked)
+    return compare(evidence, asked, journeys, whole_log=journeys if whole == asked else evidence.journeys(whole))
+
+
+def unread(evidence: Evidence, question: Question) -> AttributionReading:
+    """The result where there is nothing to read, saying what to supply."""
+    nothing = Agreement(None, (), 0, evidence.lacks)
+    return AttributionReading(
+        reading_records=missing_records(evidence.lacks),
+        inputs=evidence.inputs,
+        company=str(evidence.profile.get("company", "")),
+        currency=evidence.currency,
+        question=question,
+        period=evidence.period(question),
+        lacks=evidence.lacks,
+        beside=Comparisons(nothing, (), nothing),
+        ledger=pd.DataFrame(columns=["table", "what", "rows"]),
+    )
+
+
+def compare(
+    evidence: Evidence, question: Question, journeys: Journeys, *, whole_log: Journeys | None = None
+) -> AttributionReading:
+    """The result for journeys that are already read: what an app repeats when a weight is moved.
+
+    Args:
+        evidence: The rest of the workspace.
+        question: What is asked.
+        journeys: The journeys of the period.
+        whole_log: Those of the whole log, to be laid beside the truth of a simulated world.
+    """
+    rows = credit_rows(journeys, question)
+    compared = _beside(evidence, question, journeys, rows)
+    if whole_log is not None and "truth" in evidence.registers:
+        compared = compared._replace(gaps=gaps(credit_rows(whole_log, question), evidence.registers["truth"]))
+    period = evidence.period(question)
+    return AttributionReading(
+        reading_records=records(journeys, rows, compared, currency=evidence.currency, period=period),
+        inputs=evidence.inputs,
+        company=str(evidence.profile.get("company", "")),
+        currency=evidence.currency,
+        question=question,
+        period=period,
+        credit_records=rows,
+        channels=_in_order(rows, question.model, journeys.channels),
+        beside=compared,
+        ledger=journeys.ledger,
+        notes=journeys.notes,
+    )
+
+
+def _beside(evidence: Evidence, question: Question, journeys: Journeys, rows: Sequence[CreditRow]) -> Comparisons:
+    credited, period = by_channel(rows), evidence.period(question)
+    return Comparisons(
+        models=agreement(credited),
+        model_pairs=pairs(credited),
+        lenses=agreement(lenses(credited, evidence, period, question.model)),
+        assists=assists(journeys.sums),
+        walks=journeys.walks(),
+        costs=costs(rows, evidence, period),
+        claims=claims(rows, evidence, period),
+    )
+
+
+def credit_rows(journeys: Journeys, question: Question) -> tuple[CreditRow, ...]:
+    """The credit of every model."""
+    return tuple(row for model in MODELS for row in credit(journeys, model, **question.options).rows)
+
+
+def _in_order(rows: Sequence[CreditRow], model: str, channels: Sequence[str]) -> tuple[str, ...]:
+    """The channels, those first that the leading model credits most; where it is refused, by last touch."""
+    leading = {row.channel: row.conversions for row in rows if row.model == model and row.conversions is not None}
+    by_last = {row.channel: row.conversions or 0.0 for row in rows if row.model == "last"}
+    credited = leading or by_last
+    return tuple(sorted(channels, key=lambda channel: (-(credited.get(channel) or 0.0), channel)))

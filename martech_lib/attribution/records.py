@@ -1,0 +1,135 @@
+"""The numbers of the attribution page as Readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from martech_lib.attribution import rules
+from martech_lib.attribution.agreement import Agreement
+from martech_lib.attribution.comparisons import Comparisons
+from martech_lib.attribution.credit import LEVEL, NONE, CreditRow
+from martech_lib.attribution.journeys import Journeys
+from martech_lib.attribution.question import Period
+from martech_lib.attribution.walks import quantile
+from martech_lib.core.results import Reading, not_measured
+from martech_lib.core.spoken import listed
+from martech_lib.core.stats import jackknife_ratio
+
+MISSING = ("attribution.conversions", "attribution.models_agreement_w", "attribution.agreement_w")
+
+
+def missing_records(needs: str) -> tuple[Reading, ...]:
+    """The readings of a workspace without journeys."""
+    return tuple(not_measured(metric, needs=needs) for metric in MISSING)
+
+
+def records(
+    journeys: Journeys, rows: Sequence[CreditRow], beside: Comparisons, *, currency: str, period: Period
+) -> tuple[Reading, ...]:
+    """Every number of the page: the whole first, then by model and channel (as the segment)."""
+    found = (
+        *_whole(journeys, rows, currency),
+        *_walk(journeys, beside),
+        *_agreements(beside),
+        *_credit(rows, currency),
+        *_money(beside, currency),
+        *_against_claims(beside),
+        *_against_truth(beside),
+    )
+    source = "paths" if journeys.stitched is None else "touches, conversions"
+    return tuple(r._replace(period=period.month or period.words, source=r.source or source) for r in found)
+
+
+def _whole(journeys: Journeys, rows: Sequence[CreditRow], currency: str) -> Iterator[Reading]:
+    by_last = [row for row in rows if row.model == "last"]
+    conversions = sum(row.conversions or 0.0 for row in by_last)
+    alone = sum(row.conversions or 0.0 for row in by_last if row.channel == NONE)
+    n = round(conversions)
+    yield Reading("attribution.conversions", conversions, "conversions", n=n, method="conversions of the period")
+    yield Reading("attribution.value", sum(row.value or 0.0 for row in by_last), currency, n=n, method="their value")
+    if conversions:
+        method = "conversions without a touch in the lookback"
+        yield Reading("attribution.untouched", alone / conversions, "share", n=n, method=method)
+    yield Reading("attribution.channels", len(journeys.channels), "channels", method="channels that were touched")
+
+
+def _walk(journeys: Journeys, beside: Comparisons) -> Iterator[Reading]:
+    sums = journeys.sums.samples
+    touched = rules.last(sums, value=False).sum(axis=1)
+    if not touched[0]:
+        return
+    touches = sums.of("touches").sum(axis=1)
+    n = round(float(touched[0]))
+    mean = Reading("attribution.touches_per_conversion", float(touches[0] / touched[0]), "touches/conversion", n=n)
+    if len(touched) > 2 and np.all(touched > 0):
+        interval = jackknife_ratio(touches, touched, level=LEVEL)
+        mean = mean._replace(lower=float(interval.lower), upper=float(interval.upper), level=LEVEL)
+    yield mean._replace(method="touches of converting journeys divided by these journeys")
+    days = beside.walks.days if beside.walks else None
+    if days is not None and len(days):
+        median = quantile(days, "days", 0.5)
+        yield Reading("attribution.days_to_convert", median, "days", n=n, method="median, first touch to conversion")
+
+
+def _agreements(beside: Comparisons) -> Iterator[Reading]:
+    yield _agreement("attribution.models_agreement_w", beside.models)
+    yield _agreement("attribution.agreement_w", beside.lenses)
+
+
+def _agreement(metric: str, found: Agreement) -> Reading:
+    if found.w is None:
+        return Reading(metric, unit="ratio", status="refused", reason=found.reason)
+    judges = listed(found.judges, most=len(found.judges))
+    method = f"Kendall's W, ties corrected, m = {len(found.judges)} ({judges}), n = {found.channels} channels"
+    return Reading(metric, found.w, "ratio", n=found.channels, method=method)
+
+
+def _credit(rows: Sequence[CreditRow], currency: str) -> Iterator[Reading]:
+    for row in rows:
+        part = f"{row.model}: {row.channel}"
+        if row.conversions is None:
+            yield Reading("attribution.credit", segment=part, status="refused", reason=row.reason, unit="conversions")
+            continue
+        yield Reading(
+            "attribution.credit", row.conversions, "conversions", row.conversions_lower, row.conversions_upper,
+            row.level, segment=part, reason=row.reason,
+        )  # fmt: skip
+        if row.value:
+            yield Reading(
+                "attribution.credited_value", row.value, currency, row.value_lower, row.value_upper, row.level,
+                segment=part, reason=row.reason,
+            )  # fmt: skip
+
+
+def _money(beside: Comparisons, currency: str) -> Iterator[Reading]:
+    for cost in beside.costs:
+        part = f"{cost.model}: {cost.channel}"
+        if cost.per_conversion is not None:
+            yield Reading(
+                "attribution.cost_per_conversion", cost.per_conversion, currency, segment=part, source="spend"
+            )
+        if cost.per_spend is not None:
+            yield Reading("attribution.return_on_spend", cost.per_spend, "ratio", segment=part, source="spend")
+    for assist in beside.assists:
+        if assist.ratio is not None:
+            yield Reading(
+                "attribution.assist_ratio", assist.ratio, "ratio", n=round(assist.last), segment=assist.channel
+            )
+
+
+def _against_claims(beside: Comparisons) -> Iterator[Reading]:
+    for claim in beside.claims:
+        if claim.factor is not None:
+            part = f"{claim.model}: {claim.channel}"
+            yield Reading(
+                "attribution.overclaim", claim.factor, "ratio", segment=part, source="platform_reported",
+                target="usually 1.5 to 3", method=f"{claim.verdict} the usual factor",
+            )  # fmt: skip
+
+
+def _against_truth(beside: Comparisons) -> Iterator[Reading]:
+    for gap in beside.gaps:
+        part = f"{gap.model}: {gap.channel}"
+        yield Reading("attribution.beyond_caused", gap.gap, "conversions", segment=part, source="truth")

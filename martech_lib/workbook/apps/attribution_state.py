@@ -1,0 +1,150 @@
+"""What the attribution app knows: the evidence, the question as set, and the answer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from martech_lib import attribution
+from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
+from martech_lib.attribution.segment import segment_of
+from martech_lib.core.errors import UserError
+from martech_lib.core.spreadsheet import to_csv
+from martech_lib.core.workspace import Workspace
+from martech_lib.workbook.views import told
+
+PLAIN = ("month", "whole_log", "lookback_days", "half_life_days", "direct", "model")
+NO_READING = "There is no credit yet to download: mend what the message above names, or upload a table of paths."
+UNCUT = (
+    "A table of paths has no users and no times, so it is read whole: customers, rows and channels cannot be set aside."
+)
+
+
+class AttributionState:
+    """The state of the attribution app. What cannot be answered is told and leaves the last good answer standing.
+
+    Attributes:
+        question: What is asked.
+        faults: What is wrong with the workspace or the last question, in words.
+    """
+
+    def __init__(self, workspace: Workspace, question: Question | None = None) -> None:
+        self.open(workspace, question)
+
+    def open(self, workspace: Workspace, question: Question | None = None) -> None:
+        """Begin anew with a workspace."""
+        self.question = Question()
+        self.faults: list[str] = []
+        self._evidence = Evidence()
+        self._journeys: dict[Question, Journeys] = {}
+        self._reading: AttributionReading | None = None
+        self._attempt(lambda: self._take(attribution.gather(workspace), question or Question()))
+
+    @property
+    def reading(self) -> AttributionReading | None:
+        """The last good answer; None as long as there was none."""
+        return self._reading
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel of the answer, and those set aside."""
+        shown = self._reading.channels if self._reading else ()
+        return tuple(sorted({*shown, *self.question.segment.without}))
+
+    def ask(self, **changes: Any) -> None:
+        """Answer a question that differs in these fields."""
+        self._attempt(lambda: self._take(self._evidence, self.question._replace(**changes)))
+
+    def upload(self, name: str, data: bytes) -> list[str]:
+        """Take a table of paths in place of the logs; what was assumed in reading it, in words.
+
+        Raises:
+            UserError: It cannot be read; the state stays as it was.
+        """
+        with TemporaryDirectory() as folder:
+            Path(folder, f"paths{Path(name).suffix.lower()}").write_bytes(data)
+            uploaded = Workspace.open(folder)
+            if not uploaded.has("paths"):
+                raise UserError(f"{name} has no rows of paths: a header and below it path, conversions.")
+            evidence = Evidence(profile=self._currency(), paths=uploaded.log("paths").to_pandas())
+            notes = next(status.notes for status in uploaded.status() if status.table == "paths")
+        self._take(evidence, self.question._replace(segment=Segment()))
+        self.faults = []
+        return list(notes)
+
+    def credit_csv(self) -> bytes:
+        """The credit of every model as a file. Raises UserError when there is none."""
+        if self._reading is None or not self._reading.credit_records:
+            raise UserError(NO_READING)
+        return to_csv(self._reading.credit)
+
+    def _currency(self) -> dict[str, Any]:
+        return {key: value for key, value in self._evidence.profile.items() if key == "currency"}
+
+    def _take(self, evidence: Evidence, question: Question) -> None:
+        question.checked()
+        if evidence is not self._evidence:
+            self._journeys = {}
+        self._reading = self._answer(evidence, question)
+        self._evidence, self.question = evidence, question
+
+    def _answer(self, evidence: Evidence, question: Question) -> AttributionReading:
+        if evidence.lacks:
+            return attribution.unread(evidence, question)
+        if evidence.touches is None and question.segment != Segment():
+            raise UserError(UNCUT)
+        whole_log = None
+        if "truth" in evidence.registers:
+            whole_log = self._read(evidence, question._replace(whole_log=True, segment=Segment()))
+        return attribution.compare(evidence, question, self._read(evidence, question), whole_log=whole_log)
+
+    def _read(self, evidence: Evidence, question: Question) -> Journeys:
+        """The journeys of a question; weights and half-life need none read again."""
+        usual = Question()
+        asked = usual._replace(
+            month="" if question.whole_log else question.month,
+            whole_log=question.whole_log,
+            lookback_days=question.lookback_days,
+            kinds=tuple(question.kinds),
+            segment=question.segment._replace(without=tuple(question.segment.without)),
+        )
+        if asked not in self._journeys:
+            self._journeys[asked] = evidence.journeys(asked)
+        return self._journeys[asked]
+
+    def _attempt(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+            self.faults = []
+        except Exception as error:
+            self.faults = told(error)
+
+
+def question_of(values: Mapping[str, Any], base: Question | None = None) -> Question:
+    """The question that a notebook's parameters or a link ask; what they do not name stays. Raises UserError."""
+    asked = base or Question()
+    segment = asked.segment
+    if "customers" in values or "only" in values:
+        cut = segment_of(values.get("only") or None)
+        segment = segment_of(Segment(values.get("customers", segment.customers).strip().lower(), cut.column, cut.value))
+    if "without" in values:
+        segment = segment._replace(without=_names(values["without"]))
+    plain: dict[str, Any] = {name: values[name] for name in PLAIN if name in values}
+    lists: dict[str, Any] = {name: _names(values[name]) for name in ("kinds", "shown") if name in values}
+    position = _position(values, asked.position)
+    return asked._replace(position=position, segment=segment, **plain, **lists).checked()
+
+
+def _position(values: Mapping[str, Any], base: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Weights of first, middle and last touch; the middle has what the ends leave."""
+    first, last = float(values.get("position_first", base[0])), float(values.get("position_last", base[2]))
+    if first < 0 or last < 0 or first + last > 1 + 1e-9:
+        told = f"position_first and position_last came as {first:g} and {last:g}"
+        raise UserError(f"{told}; allowed are numbers from 0 on that make at most 1 together.")
+    return first, max(0.0, 1 - first - last), last
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(";") if part.strip())
