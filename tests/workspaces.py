@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from martech_lib import Workspace, stack
 from martech_lib.stack import StackAudit
 
 AS_OF = "2026-10-31"
+NAMED_IDS = re.compile(rb"user-7f3a-\d|touch-9c1e-\d|order-55d2-\d")  # the ids of `write_journeys`
 PROFILE = {
     "company": "Test company",
     "business_model": "B2B",
@@ -73,6 +75,33 @@ def write_workspace(
     write_table(folder, "inventory", tools)
     for name, rows in tables.items():
         write_table(folder, name, rows)
+    return folder
+
+
+def write_journeys(
+    folder: Path, channels: Sequence[str], *, users: int = 400, more: Sequence[Mapping[str, str]] = ()
+) -> Path:
+    """A folder with a log of October 2026: every second user converts; all ids are texts that `NAMED_IDS` finds.
+
+    Args:
+        folder: Where it is written.
+        channels: All of them are touched.
+        users: How many there are.
+        more: Touches beside those of the users' one to four channels.
+    """
+    touches, conversions = list(more), []
+    for n in range(users):
+        user = f"user-7f3a-{n:06d}"
+        for step in range(n % 4 + 1):
+            day, channel = 1 + n % 20 + step, channels[(n * 7 + step) % len(channels)]
+            touch = {"user_id": user, "ts": f"2026-10-{day:02d}T09:00:00", "channel": channel, "kind": "click"}
+            touches.append({**touch, "touch_id": f"touch-9c1e-{n:06d}-{step}"})
+        if n % 2:
+            ids = {"user_id": user, "conversion_id": f"order-55d2-{n:06d}"}
+            conversions.append({**ids, "ts": "2026-10-26T12:00:00", "value": "20"})
+    write_table(folder, "profile", [{"key": k, "value": v} for k, v in PROFILE.items()])
+    write_table(folder, "touches", touches)
+    write_table(folder, "conversions", conversions)
     return folder
 
 

@@ -47,7 +47,7 @@ def agreement(reading: AttributionReading) -> str:
     """How alike the models rank the channels, and how to take it."""
     found = reading.beside.models
     if found.w is None:
-        return f"Agreement of the models is refused: {found.reason}." if found.reason else ""
+        return f"Agreement of the models is refused: {found.reason}." if reading.credit_records else ""
     judges, channels = count(len(found.judges), "model"), count(found.channels, "channel")
     alike = "much alike" if found.w >= 0.9 else "fairly alike" if found.w >= 0.7 else "differently"
     said = f"{judges} rank {channels} {alike}: Kendall's W is {found.w:.2f}, where 1 is one order for all and 0 none."
@@ -234,7 +234,7 @@ def _most(reading: AttributionReading, model: str) -> CreditRow | None:
 
 def _amount(row: CreditRow) -> str:
     conversions = row.conversions or 0.0
-    said = number(conversions, 0 if conversions >= 10 or conversions.is_integer() else 1)
+    said = number(conversions, 0 if conversions >= 10 else 1).removesuffix(".0")
     if row.conversions_lower is None:
         return said
     return f"{said} ({number(row.conversions_lower)} to {number(row.conversions_upper)})"

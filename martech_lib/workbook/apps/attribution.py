@@ -146,7 +146,7 @@ class AttributionApp:
         def shown() -> str:
             reading = self.state.reading
             if reading is None or (reading.lacks and not always):
-                return html.note(f"Not measured: {reading.lacks}.") if reading is not None else ""
+                return ""
             return render(reading)
 
         return self.book.screen.html(shown)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from martech_lib import stack
+from martech_lib import attribution, stack
 from martech_lib.core.errors import UserError
 from martech_lib.core.metrics import label
 from martech_lib.core.results import Reading, Result
@@ -15,6 +15,7 @@ from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
 from martech_lib.workbook.notebook import Book
 
+THEMES: tuple[Callable[[Workspace], Result], ...] = (stack.audit, attribution.read)
 JUDGED = ("pass", "watch", "fail")
 ALL_MEASURED = "Nothing is missing: every reading is measured."
 RANK = {"fail": 0, "watch": 1, "pass": 2, "info": 3, "refused": 4, "not measured": 5}
@@ -86,16 +87,18 @@ class HomeApp:
 
     def _read(self, workspace: Workspace) -> None:
         self._results, self._faults = [], []
-        try:
-            self._results.append(stack.audit(workspace))
-        except UserError as error:
-            self._faults = str(error).splitlines()
+        for read in THEMES:
+            try:
+                self._results.append(read(workspace))
+            except UserError as error:
+                self._faults += [line for line in str(error).splitlines() if line not in self._faults]
 
     def _ranked(self) -> list[Reading]:
         return sorted(self._totals(), key=lambda r: RANK[r.status])
 
     def _gaps(self) -> list[dict[str, str]]:
-        readings = (r for result in self._results for r in result.reading_records if r.value is None)
+        records = (r for result in self._results for r in result.reading_records)
+        readings = (r for r in records if r.status == "not measured")
         return [{"what": _subject(r), "needs": r.reason} for r in readings]
 
     def _totals(self) -> list[Reading]:
