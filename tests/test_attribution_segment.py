@@ -49,9 +49,9 @@ def test_a_period_credits_its_own_conversions(world: Any, since: int, length: in
     early = [row for row in touches if row[1] < until], [row for row in conversions if row[1] < until]
     listed = []
     for touched, converted, value, end in (j for user in by_user(*early) for j in user):
-        recent = [t for t in touched if t[0] >= since / 2 - LOOKBACK]
+        within = touched if converted else [t for t in touched if t[0] >= since / 2]
         if end >= since / 2:
-            listed.append((touched if converted else recent, converted, value, end))
+            listed.append((within, converted, value, end))
     start, stop = (START.to_pydatetime() + timedelta(days=when / 2) for when in (since, until))
     period = Segment(since=start, until=stop)
     same(attribution.journeys(*tables(touches, conversions), lookback_days=LOOKBACK, segment=period), listed)

@@ -98,18 +98,17 @@ def _of_customers(touches: ir.Table, conversions: ir.Table, customers: str) -> t
 def _in_period(
     touches: ir.Table, conversions: ir.Table, segment: Segment, lookback_days: float
 ) -> tuple[ir.Table, ir.Table]:
-    """Conversions of the period, and touches of users seen in it that no earlier conversion ended."""
+    """The conversions and touches of the period; before it, touches of its conversions that no earlier one ended."""
     if segment.until:
         touches, conversions = touches.filter(_.ts < segment.until), conversions.filter(_.ts < segment.until)
     if not segment.since:
         return touches, conversions
-    oldest = segment.since - timedelta(days=lookback_days)
+    oldest, theirs = segment.since - timedelta(days=lookback_days), conversions.filter(_.ts >= segment.since)
+    # Few users convert, so only their touches are held against the conversions before the period.
+    earlier = touches.filter(_.ts >= oldest, _.ts < segment.since).semi_join(theirs, "user_id")
     ended = conversions.filter(_.ts < segment.since).group_by("user_id").aggregate(ended=_.ts.max())
-    recent = _beside(touches.filter(_.ts >= oldest), ended)
-    open_still = recent.filter(_.ended.isnull() | (_.ts > _.ended)).drop("ended")
-    theirs = conversions.filter(_.ts >= segment.since)
-    seen = open_still.filter(_.ts >= segment.since).select("user_id").union(theirs.select("user_id"))
-    return open_still.semi_join(seen, "user_id"), theirs
+    open_still = _beside(earlier, ended).filter(_.ended.isnull() | (_.ts > _.ended)).drop("ended")
+    return touches.filter(_.ts >= segment.since).union(open_still.select(touches.columns)), theirs
 
 
 def _beside(touches: ir.Table, users: ir.Table) -> ir.Table:
