@@ -299,12 +299,12 @@ def _channels_told(reading: AttributionReading) -> str:
 
 
 def _widest(frame: pd.DataFrame) -> str:
-    """On which channel the models differ most; "" for a single model."""
-    if frame["model"].nunique() < 2:
-        return ""
+    """On which channel the models differ most; "" where they do not."""
     spread = frame.groupby("channel")["conversions"].agg(["min", "max"])
     widest = int((spread["max"] - spread["min"]).argmax())
     low, high = spread.iloc[widest]
+    if number(low) == number(high):
+        return ""
     return f" They differ most on {spread.index[widest]}: {number(low)} to {number(high)}."
 
 

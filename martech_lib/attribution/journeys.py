@@ -19,6 +19,7 @@ from martech_lib.attribution.segment import Segment, cut, refuse_unknown, segmen
 from martech_lib.attribution.sums import PARTS, PLACES, Refused, Sums
 from martech_lib.attribution.walks import Walks, walks
 from martech_lib.core.errors import UserError
+from martech_lib.core.progress import Work
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from martech_lib.core.stats import Array
 
 MOST_BITS = 62
+STEPS = 10  # questions to the engine
 
 
 @dataclass(frozen=True)
@@ -104,30 +106,37 @@ def journeys(
         raise UserError(f"lookback_days came as {lookback_days:g}; allowed is more than 0.")
     if not kinds or not set(kinds) <= set(KINDS):
         raise UserError(f"kinds came as {', '.join(kinds) or 'nothing'}; allowed are {' and '.join(KINDS)}.")
-    asked = segment_of(segment)
+    asked, work = segment_of(segment), Work("Reading the journeys", STEPS)
     taken = take(touches, conversions, kinds=kinds, keep=asked.column)
     refuse_unknown(asked, (taken.touches, taken.conversions))
     chosen, converted = cut(taken.touches, taken.conversions, asked, lookback_days=lookback_days)
-    by_channel = _by_channel(chosen)
+    by_channel = _by_channel(_asked(chosen.group_by("channel").aggregate(touches=ibis._.count()), work))
     named = {name: n for name, n in by_channel.items() if name.strip() and name not in asked.without}
     channels = tuple(sorted(named))
     coded = chosen.join(_codes(channels), "channel").drop("channel")
     whole = stitch.stitched(coded, converted, lookback_days=lookback_days)
     whole = whole._replace(ended=whole.ended.cache())
-    sums = _sums(whole, channels)
-    counts = (_counts(taken.touches_read), _counts(taken.conversions_read))
+    work.step()
+    sums = _sums(whole, channels, work)
+    read, converted_read = (_counts(_asked(each, work)) for each in (taken.touches_read, taken.conversions_read))
     none = int(sums.none[:, 0].sum())
     return Journeys(
         sums,
         whole,
-        ledger(*counts, _used(sums, by_channel, named)),
-        (*taken.notes, *remarks(*counts, named, none=none)),
+        ledger(read, converted_read, _used(sums, by_channel, named)),
+        (*taken.notes, *remarks(read, converted_read, named, none=none)),
     )
 
 
-def _by_channel(touches: ir.Table) -> dict[str, int]:
+def _asked(table: ir.Table, work: Work) -> pd.DataFrame:
+    """What the engine answers; one step of the work."""
+    answer = table.to_pandas()
+    work.step()
+    return answer
+
+
+def _by_channel(found: pd.DataFrame) -> dict[str, int]:
     """Touches by channel; those without one stand under ""."""
-    found = touches.group_by("channel").aggregate(touches=ibis._.count()).to_pandas()
     counted: dict[str, int] = {}
     for name, n in zip(found["channel"], found["touches"], strict=True):
         key = name if isinstance(name, str) else ""
@@ -158,18 +167,19 @@ def _codes(channels: Sequence[str]) -> ir.Table:
     return ibis.memtable(frame, schema={"channel": "string", "code": "int16", "bit": "int64"})
 
 
-def _counts(read: ir.Table) -> dict[str, int]:
-    return {str(name): int(n or 0) for name, n in read.to_pandas().iloc[0].items()}
+def _counts(read: pd.DataFrame) -> dict[str, int]:
+    return {str(name): int(n or 0) for name, n in read.iloc[0].items()}
 
 
-def _sums(whole: stitch.Stitched, channels: tuple[str, ...]) -> Sums:
+def _sums(whole: stitch.Stitched, channels: tuple[str, ...], work: Work) -> Sums:
     k = len(channels)
     of_value = [f"{part}_value" for part in PARTS]
-    credited = stitch.credited(whole).to_pandas()
-    pairs = stitch.last_pairs(whole, max(k, 1)).to_pandas()
-    ended, opened = stitch.ended_steps(whole).to_pandas(), stitch.open_steps(whole).to_pandas()
-    alone = stitch.untouched(whole).to_pandas()
-    sets = _by_set(stitch.ended_sets(whole).to_pandas(), opened)
+    questions = (
+        stitch.credited(whole), stitch.last_pairs(whole, max(k, 1)), stitch.ended_steps(whole),
+        stitch.open_steps(whole), stitch.untouched(whole), stitch.ended_sets(whole),
+    )  # fmt: skip
+    credited, pairs, ended, opened, alone, ended_sets = (_asked(question, work) for question in questions)
+    sets = _by_set(ended_sets, opened)
     return Sums(
         channels=channels,
         credits=_filled((GROUPS, k, len(PLACES), len(PARTS)), credited, ("group", "code", "place"), PARTS),

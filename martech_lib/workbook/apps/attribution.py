@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import ipywidgets as widgets
 
 from martech_lib.attribution import AttributionReading, charts, words
 from martech_lib.core.errors import UserError
+from martech_lib.core.progress import told_to
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import html
 from martech_lib.workbook.apps import attribution_controls as controls
 from martech_lib.workbook.apps import attribution_tables as tables
 from martech_lib.workbook.apps.attribution_state import AttributionState, question_of
 from martech_lib.workbook.notebook import Book
+from martech_lib.workbook.progress import Bar
 from martech_lib.workbook.views import told
 
 TRUTH = (
@@ -46,7 +49,8 @@ class AttributionApp:
         self.book = book
         self._broken: list[str] = []
         self._settings: list[controls.Settings] = []
-        self.state = AttributionState(book.workspace, self._asked(book.values))
+        with told_to(Bar()) if book.mode != "report" else nullcontext():
+            self.state = AttributionState(book.workspace, self._asked(book.values))
         if book.mode == "report" and (self.state.faults or self._broken):
             raise UserError("\n".join([*self.state.faults, *self._broken]))
         if self.state.reading is not None:
