@@ -65,6 +65,7 @@ def coverage() -> pd.Series:
 
 def test_intervals_cover_the_long_run() -> None:
     covered = coverage()
+    print(f"Share of 90 % intervals that hold the expected credit, {WORLDS} worlds:\n{covered.round(4).to_string()}")
     assert set(covered.index) == set(attribution.MODELS)
     # The channels of a world hang together: at worst its error is that of one interval a world.
     slack = 0.0 if IS_FULL else np.sqrt(0.9 * 0.1 / WORLDS)
