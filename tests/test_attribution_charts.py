@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from test_attribution_reading import write
 
 from martech_lib import Workspace, attribution
 from martech_lib.attribution import AttributionReading, charts
@@ -104,3 +106,29 @@ def test_of_many_channels_the_most_credited_are_drawn_and_the_rest_is_counted() 
     chart = charts.credit_by_model(reading)
     assert drawn(chart)["channel"].nunique() == charts.MOST_CHANNELS
     assert "the 25 most credited of 60 channels" in chart.to_dict()["description"]
+
+
+def test_long_names_that_begin_alike_stay_apart(tmp_path: Path) -> None:
+    """Campaign names are often the same up to their end."""
+    long = [f"{'google / cpc / brand / germany / autumn sale / '}{n}" for n in range(3)]
+    paths = pd.DataFrame({"path": [f"{long[0]} > {long[1]}", long[2]], "conversions": [6, 2]})
+    reading = attribution.read(write(tmp_path, paths=paths))
+    for draw in (charts.credit_by_model, charts.assists):
+        names = drawn(draw(reading))["channel"]
+        assert names.nunique() == 3
+        assert names.str.len().max() <= charts.LONGEST + len(" (3)")
+    assert sorted(drawn(charts.assists(reading))["conversions"]) == [0, 0, 0, 2, 6, 6]
+
+
+def test_what_does_not_differ_is_not_said_to(tmp_path: Path) -> None:
+    paths = pd.DataFrame({"path": ["a", "b"], "conversions": [3, 2]})
+    text = charts.credit_by_model(attribution.read(write(tmp_path, paths=paths))).to_dict()["description"]
+    assert "They differ" not in text
+
+
+def test_only_conversions_of_the_first_day_convert_within_a_day(tmp_path: Path) -> None:
+    times = pd.to_datetime(["2026-09-03", "2026-09-08"])
+    touches = pd.DataFrame({"user_id": [1, 2], "ts": times, "channel": "a"})
+    conversions = pd.DataFrame({"user_id": [1, 2], "ts": pd.to_datetime(["2026-09-09", "2026-09-09"])})
+    text = charts.days_to_convert(attribution.read(write(tmp_path, touches=touches, conversions=conversions)))
+    assert "0 % convert within 1 day" in text.to_dict()["description"]

@@ -163,3 +163,27 @@ def test_every_sentence_is_whole(fitness: AttributionReading) -> None:
         said = getattr(words, topic)(fitness)
         lines = [said] if isinstance(said, str) else list(said)
         assert all(line.endswith((".", "?")) and "None" not in line and "nan" not in line for line in lines if line)
+
+
+def test_a_channel_that_only_helps_is_named_among_the_helpers(tmp_path: Path) -> None:
+    paths = pd.DataFrame({"path": ["search > email", "email"], "conversions": [3, 1]})
+    reading = attribution.read(write(tmp_path, paths=paths))
+    assert words.assisted(reading) == (
+        "1 channel helps more conversions than it closes: search (3 helped, none closed). "
+        "Last touch gives nothing for helping."
+    )
+    assert words.headline(reading).endswith("Last touch credits email most, with 4; so does Markov, with 2.3.")
+
+
+def test_of_paths_the_settings_claim_no_times_and_no_users(tmp_path: Path) -> None:
+    reading = attribution.read(write(tmp_path, paths=pd.DataFrame({"path": ["a > b"], "conversions": [3]})))
+    assert words.settings(reading) == (
+        "Asked of the whole table of paths, which has no times and no users: all of it; "
+        "position-based gives 40 %, 20 % and 40 % to the first, middle and last touch."
+    )
+
+
+def test_spend_on_a_channel_without_credit_is_told(tmp_path: Path) -> None:
+    spend = pd.DataFrame({"date": "2026-09-06", "channel": ["a", "b", "c"], "spend": [100, 300, 50]})
+    reading = attribution.read(tiny(tmp_path, spend=spend), Question(model="last"))
+    assert words.cost(reading) == "$450 was spent on 3 channels. 2 channels with spend have no credit."

@@ -114,10 +114,32 @@ def test_parameters_become_a_question() -> None:
     for wrong, said in (
         ({"position_first": 0.8, "position_last": 0.8}, "at most 1 together"),
         ({"customers": "old"}, "allowed are new, returning"),
+        ({"only": "new"}, "only came as 'new'; allowed is a column, an equals sign and a value"),
         ({"direct": "x", "model": "x"}, "A model came as 'x'"),
     ):
         with pytest.raises(UserError, match=said):
             question_of(wrong)
+
+
+def test_a_part_of_the_question_leaves_the_others_as_they_were() -> None:
+    base = question_of({"customers": "new", "only": "campaign=spring", "without": "a; b", "lookback_days": 14.0})
+    for changes, segment in (
+        ({"customers": "returning"}, ("returning", "campaign", "spring", ("a", "b"))),
+        ({"only": "kind=signup"}, ("new", "kind", "signup", ("a", "b"))),
+        ({"only": ""}, ("new", "", "", ("a", "b"))),
+        ({"without": ""}, ("new", "campaign", "spring", ())),
+        ({"model": "linear"}, ("new", "campaign", "spring", ("a", "b"))),
+    ):
+        asked = question_of(changes, base)
+        assert (asked.segment[:4], asked.lookback_days) == (segment, 14.0)
+
+
+def test_a_table_of_paths_is_read_whole(state: AttributionState) -> None:
+    state.upload("paths.csv", PATHS)
+    before = state.reading
+    state.ask(segment=state.question.segment._replace(without=("email",)))
+    assert "read whole: customers, rows and channels cannot be set aside" in state.faults[0]
+    assert state.reading is before
 
 
 def test_without_an_answer_there_is_nothing_to_download() -> None:

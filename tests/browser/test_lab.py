@@ -27,6 +27,14 @@ def lab(serve: Callable[..., Any]) -> Any:
         yield address
 
 
+@pytest.fixture(scope="module")
+def lab_of_journeys(serve: Callable[..., Any]) -> Any:
+    from martech_lib.core.places import sample_dir
+
+    with serve(command=[sys.executable, "-c", SERVER, "{port}", str(sample_dir() / "fitness")]) as address:
+        yield address
+
+
 def run_all(shown: Any, address: str, notebook: str) -> None:
     shown.goto(f"{address}/lab/tree/{notebook}.ipynb?reset")
     shown.wait_for_selector(".jp-Notebook", timeout=WAIT)
@@ -45,7 +53,7 @@ def scrolled(shown: Any) -> int:
     seen = shown.evaluate(
         """async () => {
           const box = document.querySelector('.jp-WindowedPanel-outer'), seen = new Set();
-          for (let y = 0; y <= box.scrollHeight; y += 350) {
+          for (let y = 0; y <= box.scrollHeight; y += 600) {
             box.scrollTop = y;
             await new Promise(done => setTimeout(done, 250));
             for (const live of document.querySelectorAll('.wb-live'))
@@ -77,6 +85,31 @@ def test_run_all_shows_every_chart_and_a_slider_moves_one(visit: Callable[..., S
     shown.keyboard.press("Home")
     shown.wait_for_function(
         "() => [...document.querySelectorAll('.wb-live')].some(e => e.querySelector('svg')?.textContent.includes('19 tools'))",
+        timeout=15_000,
+    )
+    assert page.outside == []
+
+
+def test_the_attribution_notebook_shows_every_chart_and_a_slider_moves_one(
+    visit: Callable[..., SimpleNamespace], lab_of_journeys: str
+) -> None:
+    page = visit(width=1280, height=1600)
+    shown = page.page
+    run_all(shown, lab_of_journeys, "2-attribution-triangulation")
+    assert shown.locator(".jp-mod-error").count() == 0
+    assert scrolled(shown) == 8
+    shown.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 900 }")
+    handle = shown.locator(".widget-slider", has_text="Lookback, days").locator(".noUi-handle")
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    chart = shown.locator(".wb-live[aria-label^='Credited conversions of 12 channels']")
+    before = chart.get_attribute("aria-label")
+    shown.keyboard.press("Home")
+    chart.scroll_into_view_if_needed()
+    shown.wait_for_function(
+        "before => [...document.querySelectorAll('.wb-live')].some(e => e.querySelector('svg')"
+        " && e.getAttribute('aria-label').startsWith('Credited conv') && e.getAttribute('aria-label') !== before)",
+        arg=before,
         timeout=15_000,
     )
     assert page.outside == []

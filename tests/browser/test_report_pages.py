@@ -26,18 +26,25 @@ def made(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Path:
         return report(str(places.sample_dir() / "saas"), out=tmp_path_factory.mktemp("reports"), pdf=True)
 
 
+@pytest.fixture(scope="module")
+def attributed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The attribution page of a company with logs."""
+    out = tmp_path_factory.mktemp("attributed")
+    return report(str(places.sample_dir() / "fitness"), out=out, only=["2-attribution-triangulation"])
+
+
 def pages(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.html"))
 
 
 @pytest.mark.parametrize("width", [1200, 390])
 def test_pages_draw_everything_and_ask_for_nothing(
-    made: Path, visit: Callable[..., SimpleNamespace], width: int
+    made: Path, attributed: Path, visit: Callable[..., SimpleNamespace], width: int
 ) -> None:
     seen = visit(width=width)
     asked: list[str] = []
     seen.page.on("request", lambda request: asked.append(request.url))
-    for page in pages(made):
+    for page in (*pages(made), *pages(attributed)):
         seen.page.goto(page.as_uri())
         for marks in seen.page.evaluate(MARKS):
             assert len(marks) == 1, f"{page.name}: a figure shows {len(marks)} charts at {width} px"
@@ -48,12 +55,17 @@ def test_pages_draw_everything_and_ask_for_nothing(
     assert seen.errors == []
 
 
-def test_every_figure_says_in_words_what_it_shows(made: Path, page: SimpleNamespace) -> None:
-    page.page.goto((made / "1-stack-audit.html").as_uri())
+@pytest.mark.parametrize(
+    ("folder", "name", "figures"), [("made", "1-stack-audit", 5), ("attributed", "2-attribution-triangulation", 8)]
+)
+def test_every_figure_says_in_words_what_it_shows(
+    request: pytest.FixtureRequest, page: SimpleNamespace, folder: str, name: str, figures: int
+) -> None:
+    page.page.goto((request.getfixturevalue(folder) / f"{name}.html").as_uri())
     labels = page.page.eval_on_selector_all(
         "figure.wb-fig", "all => all.map(f => f.querySelector('[role=img]')?.getAttribute('aria-label') || '')"
     )
-    assert len(labels) >= 4
+    assert len(labels) == figures
     assert all(len(label) > 20 for label in labels)
 
 
@@ -76,8 +88,8 @@ def test_the_first_tab_skips_to_the_content(made: Path, page: SimpleNamespace) -
     assert page.page.evaluate("document.activeElement.id") == "content"
 
 
-def test_pages_are_small_and_the_pdf_is_whole(made: Path) -> None:
-    assert all(page.stat().st_size < 1_000_000 for page in pages(made))
+def test_pages_are_small_and_the_pdf_is_whole(made: Path, attributed: Path) -> None:
+    assert all(page.stat().st_size < 1_000_000 for page in (*pages(made), *pages(attributed)))
     pdf = (made / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert pdf.rstrip().endswith(b"%%EOF")

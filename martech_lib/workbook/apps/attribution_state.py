@@ -10,7 +10,7 @@ from typing import Any
 from martech_lib import attribution
 from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
 from martech_lib.attribution.segment import segment_of
-from martech_lib.core.errors import UserError
+from martech_lib.core.errors import UserError, shown
 from martech_lib.core.spreadsheet import to_csv
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook.views import told
@@ -125,16 +125,26 @@ class AttributionState:
 def question_of(values: Mapping[str, Any], base: Question | None = None) -> Question:
     """The question that a notebook's parameters or a link ask; what they do not name stays. Raises UserError."""
     asked = base or Question()
-    segment = asked.segment
-    if "customers" in values or "only" in values:
-        cut = segment_of(values.get("only") or None)
-        segment = segment_of(Segment(values.get("customers", segment.customers).strip().lower(), cut.column, cut.value))
-    if "without" in values:
-        segment = segment._replace(without=_names(values["without"]))
+    segment = _segment(values, asked.segment)
     plain: dict[str, Any] = {name: values[name] for name in PLAIN if name in values}
     lists: dict[str, Any] = {name: _names(values[name]) for name in ("kinds", "shown") if name in values}
     position = _position(values, asked.position)
     return asked._replace(position=position, segment=segment, **plain, **lists).checked()
+
+
+def _segment(values: Mapping[str, Any], base: Segment) -> Segment:
+    changes: dict[str, Any] = {}
+    if "customers" in values:
+        changes["customers"] = values["customers"].strip().lower()
+    if "only" in values:
+        column, sign, value = (part.strip() for part in values["only"].partition("="))
+        if bool(column) != bool(sign):
+            told = f"only came as '{shown(values['only'])}'"
+            raise UserError(f"{told}; allowed is a column, an equals sign and a value, such as campaign=spring.")
+        changes |= {"column": column, "value": value}
+    if "without" in values:
+        changes["without"] = _names(values["without"])
+    return segment_of(base._replace(**changes))
 
 
 def _position(values: Mapping[str, Any], base: tuple[float, float, float]) -> tuple[float, float, float]:
