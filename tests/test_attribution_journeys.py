@@ -74,7 +74,7 @@ def test_views_can_be_left_out() -> None:
             log(channel=["Paid Search", "paid_search"]),
             "'Paid Search' (1 touch) and 'paid_search' (1 touch) look like one",
         ),
-        (log(touch_id=[7, 7]), "1 row of touches repeat a touch_id; each was counted"),
+        (log(touch_id=[7, 7]), "1 row of touches repeats a touch_id; each was counted"),
         (log(user_id=["1", "2"]), "user_id is string in touches and int64 in conversions; both were read as text"),
         (log(user_id=[8, 9]), "do both tables call the users by the same ids?"),
     ],

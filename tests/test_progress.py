@@ -45,7 +45,7 @@ def test_a_bar_appears_when_work_takes_long_and_goes_when_it_is_done(monkeypatch
         return Handle(shown)
 
     monkeypatch.setattr(progress, "display", display)
-    with told_to(progress.Bar()):
+    with progress.Bar():
         work = Work("Counting <sheep>", 3)
         for _ in range(3):
             work.step()
@@ -53,7 +53,17 @@ def test_a_bar_appears_when_work_takes_long_and_goes_when_it_is_done(monkeypatch
     assert "Counting &lt;sheep&gt;" in shown[0]
 
 
+def test_a_bar_goes_when_the_work_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress, "display", lambda *_, **__: Handle(shown))
+    with pytest.raises(ZeroDivisionError), progress.Bar():
+        Work("Dividing", 2).step()
+        raise ZeroDivisionError
+    assert shown[-1] == ""
+
+
 def test_work_that_is_quick_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "display", lambda *_, **__: pytest.fail("a bar was shown"))
-    with told_to(progress.Bar()):
+    with progress.Bar():
         Work("Blinking", 1).step()

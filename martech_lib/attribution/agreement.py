@@ -42,7 +42,7 @@ def agreement(credited: pd.DataFrame) -> Agreement:
 
     Source: Kendall and Babington Smith (1939); with ties Siegel and Castellan (1988), section 9.2.
     """
-    ranked = credited.dropna()
+    ranked = _comparable(credited)
     n, m = ranked.shape
     judges = tuple(map(str, ranked.columns))
     if m < LEAST_JUDGES or n < LEAST_CHANNELS:
@@ -62,11 +62,17 @@ def pairs(credited: pd.DataFrame) -> tuple[Pair, ...]:
     """Tau-b of every two judges of a table as for `agreement`."""
     from scipy.stats import kendalltau
 
-    ranked = credited.dropna()
+    ranked = _comparable(credited)
     if len(ranked) < LEAST_CHANNELS:
         return ()
     taus = ((a, b, kendalltau(ranked[a], ranked[b]).statistic) for a, b in combinations(ranked.columns, 2))
     return tuple(Pair(str(a), str(b), float(tau) if np.isfinite(tau) else None) for a, b, tau in taus)
+
+
+def _comparable(credited: pd.DataFrame) -> pd.DataFrame:
+    """What all judges speak of, without the last digits: noise of the arithmetic is no order."""
+    ranked = credited.dropna()
+    return (ranked / ranked.abs().max().replace(0, 1)).round(9)
 
 
 def _ties(ranks: np.ndarray) -> float:

@@ -138,9 +138,8 @@ def claims(reading: AttributionReading) -> alt.LayerChart:
     factors = {names[c.channel]: c.factor for c in reading.beside.claims if c.model == reading.question.model}
     labels = {c: f"{c}: {'no credit' if f is None else f'{f:.1f} times its credit'}" for c, f in factors.items()}
     told = [label for channel, label in labels.items() if factors[channel] is not None]
-    text = (
-        f"Conversions claimed by platforms, and credited by {MODEL_NAMES[reading.question.model]}. {'; '.join(told)}."
-    )
+    compared = f"{'; '.join(told)}." if told else "None of these channels has credit."
+    text = f"Conversions claimed by platforms, and credited by {MODEL_NAMES[reading.question.model]}. {compared}"
     return _paired(frame, labels, "Conversions", ("claimed", "credited"), text)
 
 
@@ -197,7 +196,9 @@ def days_to_convert(reading: AttributionReading) -> alt.LayerChart:
     frame = day_rows(reading)
     width = max(1, -(-int(frame["days"].max() + 1) // 31))
     frame["days"] = frame["days"] // width * width
-    frame = frame.groupby("days").agg({"conversions": "sum"}).reset_index()
+    there = frame.groupby("days")["conversions"].sum()
+    # A day without a conversion has its place too: bars side by side would lie about the time between them.
+    frame = there.reindex(range(0, int(there.index.max()) + 1, width), fill_value=0).reset_index()
     frame["name"] = [f"{d}-{d + width - 1}" if width > 1 else str(d) for d in frame["days"]]
     at_once = frame.loc[frame["days"] == 0, "conversions"].sum() / frame["conversions"].sum()
     text = f"Days from first touch to conversion: {at_once * 100:.0f} % convert within {count(width, 'day')}."

@@ -10,11 +10,12 @@ import pandas as pd
 
 from martech_lib.attribution import rules
 from martech_lib.attribution.agreement import Agreement, Pair
-from martech_lib.attribution.credit import NONE, CreditRow
+from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
-from martech_lib.attribution.sums import Sums
+from martech_lib.attribution.sums import NONE, Sums
 from martech_lib.attribution.walks import Walks
+from martech_lib.core.errors import nearest
 
 USUAL_CLAIM = (1.5, 3.0)  # platforms usually claim so many times what is theirs
 MEDIA_MIX, LAST_TOUCH, MULTI_TOUCH = "media mix", "last touch", "multi-touch"
@@ -90,6 +91,22 @@ class Gap(NamedTuple):
         return self.credited - self.caused
 
 
+class Stranger(NamedTuple):
+    """Rows of a register whose channel the log does not name.
+
+    Attributes:
+        register: spend, platform_reported or lenses.
+        channel: As written there.
+        amount: Money spent, or conversions claimed or estimated.
+        nearest: The channel of the log that may be meant; "" for none.
+    """
+
+    register: str
+    channel: str
+    amount: float
+    nearest: str
+
+
 class Comparisons(NamedTuple):
     """Credit beside what else is known.
 
@@ -102,6 +119,7 @@ class Comparisons(NamedTuple):
         costs: Cost and return by model and channel; empty without spend.
         claims: What platforms claim for themselves against each model; empty without their claims.
         gaps: Whole-log credit beside what channels truly caused; empty but for a simulated world.
+        strangers: Spend, claims and estimates of channels that the log does not name.
     """
 
     models: Agreement
@@ -112,6 +130,7 @@ class Comparisons(NamedTuple):
     costs: tuple[Cost, ...] = ()
     claims: tuple[Claim, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
 
 
 def by_channel(rows: Sequence[CreditRow]) -> pd.DataFrame:
@@ -160,6 +179,21 @@ def _claim(row: CreditRow, claimed: float) -> Claim:
     factor = claimed / credited
     verdict = "below" if factor < low else "above" if factor > high else "usual"
     return Claim(row.channel, row.model, claimed, credited, factor, verdict)
+
+
+def strangers(channels: Sequence[str], evidence: Evidence, period: Period) -> tuple[Stranger, ...]:
+    """What spend, claims and media mix say of channels that the log does not name."""
+    sums = {
+        "spend": _summed(evidence, "spend", "date", "spend", period),
+        "platform_reported": _summed(evidence, "platform_reported", "month", "conversions", period),
+        "lenses": _summed(evidence, "lenses", "month", "estimate", period, lens=MEDIA_MIX),
+    }
+    return tuple(
+        Stranger(register, name, amount, nearest(name, channels))
+        for register, by_name in sums.items()
+        for name, amount in by_name.items()
+        if name not in channels
+    )
 
 
 def gaps(rows: Sequence[CreditRow], truth: pd.DataFrame) -> tuple[Gap, ...]:

@@ -11,13 +11,12 @@ import pandas as pd
 
 from martech_lib.attribution import markov, rules, shapley
 from martech_lib.attribution.journeys import MOST_BITS, Journeys
-from martech_lib.attribution.sums import Refused, Sums
+from martech_lib.attribution.sums import NONE, Refused, Sums
 from martech_lib.core.errors import UserError, did_you_mean
 from martech_lib.core.spoken import count, fitting
 from martech_lib.core.stats import Array, Interval, jackknife
 
 LEVEL = 0.9
-NONE = "(none)"
 LEAST_CONVERSIONS = 20
 LEAST_GROUPS = 10
 
@@ -130,26 +129,29 @@ def credit(
         raise UserError(f"half_life_days came as {half_life_days:g}; allowed is more than 0.")
     if order not in (1, 2):
         raise UserError(f"order came as {order}; allowed are 1 and 2.")
-    samples = journeys.sums.samples
+    samples = journeys.samples
     try:
         totals = MODELS[model](Asked(journeys, samples, options))
     except Refused as refused:
         return Credit(model, tuple(CreditRow(channel, model, reason=str(refused)) for channel in journeys.channels))
-    return Credit(model, tuple(_rows(model, journeys.channels, totals, samples)))
+    return Credit(model, tuple(_rows(model, journeys, totals)))
 
 
 def _weights(name: str, given: Sequence[float], n: int) -> tuple[float, ...]:
     weights = tuple(float(weight) for weight in given)
-    if len(weights) != n or min(weights) < 0 or abs(sum(weights) - 1) > 1e-9:
+    if len(weights) != n or not min(weights) >= 0 or not abs(sum(weights) - 1) <= 1e-9:
         raise UserError(f"{name} came as {tuple(given)}; allowed are {n} weights from 0 on that add up to 1.")
     return weights
 
 
-def _rows(model: str, channels: Sequence[str], totals: Totals, samples: Sums) -> list[CreditRow]:
-    names = [*channels, *([NONE] if samples.none[0, 0] else [])]
+def _rows(model: str, journeys: Journeys, totals: Totals) -> list[CreditRow]:
+    samples, has_value = journeys.samples, journeys.has_value
+    names = [*journeys.channels, *([NONE] if samples.none[0, 0] else [])]
     credited = np.concatenate([totals.conversions, samples.none[:, [0]]], axis=1)
     value = np.concatenate([totals.value, samples.none[:, [1]]], axis=1)
     rows = [CreditRow(name, model, float(credited[0, k]), float(value[0, k])) for k, name in enumerate(names)]
+    if not has_value:
+        rows = [row._replace(value=None) for row in rows]
     groups = len(credited) - 1
     if groups < LEAST_GROUPS:
         reason = f"an interval needs {LEAST_GROUPS} groups of users; there {fitting(groups, 'is', 'are')} {groups}"
@@ -166,9 +168,9 @@ def _with_interval(row: CreditRow, k: int, of_conversions: Interval, of_value: I
         conversions_se=float(of_conversions.se[k]),
         conversions_lower=float(of_conversions.lower[k]),
         conversions_upper=float(of_conversions.upper[k]),
-        value_se=float(of_value.se[k]),
-        value_lower=float(of_value.lower[k]),
-        value_upper=float(of_value.upper[k]),
+        value_se=None if row.value is None else float(of_value.se[k]),
+        value_lower=None if row.value is None else float(of_value.lower[k]),
+        value_upper=None if row.value is None else float(of_value.upper[k]),
         level=LEVEL,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -12,10 +13,11 @@ import pandas as pd
 from martech_lib.attribution.journeys import Journeys, journeys
 from martech_lib.attribution.paths import journeys_from_paths
 from martech_lib.attribution.question import Period, Question, period_of
+from martech_lib.core.errors import Problem, TableError
 from martech_lib.core.workspace import Workspace
 
 LOGS = ("touches", "conversions")
-REGISTERS = ("spend", "platform_reported", "channels", "lenses", "truth")
+REGISTERS = ("spend", "platform_reported", "lenses", "truth")
 NEEDS = "needs touches.csv and conversions.csv, or paths.csv"
 
 
@@ -29,6 +31,7 @@ class Evidence:
         touches: The log of touches; None when it is missing.
         conversions: The log of conversions; None when it is missing.
         paths: The table of paths, read when the logs are missing.
+        notes: What was left unread.
         inputs: Table name -> SHA-256 of what was read.
     """
 
@@ -37,6 +40,7 @@ class Evidence:
     touches: Any = None
     conversions: Any = None
     paths: Any = None
+    notes: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -58,7 +62,18 @@ class Evidence:
         """The period that is asked for; a table of paths has no times and is always read whole."""
         if self.touches is None:
             return Period("the whole table of paths")
-        return period_of(question, as_of=self.as_of, zone=str(self.profile.get("timezone", "UTC")))
+        asked = period_of(question, as_of=self.as_of, zone=str(self.profile.get("timezone", "UTC")))
+        return asked if asked.month else asked._replace(first=self.span[0], last=self.span[1])
+
+    @cached_property
+    def span(self) -> tuple[date | None, date | None]:
+        """The days of the first and the last conversion of the log; None without a log or a conversion."""
+        times = self.conversions["ts"]
+        if isinstance(self.conversions, pd.DataFrame):
+            first, last = times.min(), times.max()
+        else:
+            first, last = self.conversions.aggregate(first=times.min(), last=times.max()).to_pandas().iloc[0]
+        return (None, None) if pd.isna(first) else (pd.Timestamp(first).date(), pd.Timestamp(last).date())
 
     def journeys(self, question: Question) -> Journeys:
         """The journeys that are asked for. Raises UserError."""
@@ -76,7 +91,7 @@ class Evidence:
 
 def gather(ws: Workspace) -> Evidence:
     """Read a workspace. Raises TableError when a table is there and wrong."""
-    logs = {name: ws.log(name) for name in LOGS} if all(ws.has(name) for name in LOGS) else {}
+    logs = _logs(ws)
     paths = ws.log("paths") if not logs and ws.has("paths") else None
     registers = {name: ws.register(name) for name in REGISTERS if ws.has(name)}
     read = [*logs, *(["paths"] if paths is not None else []), *registers]
@@ -84,6 +99,23 @@ def gather(ws: Workspace) -> Evidence:
         profile=ws.profile,
         registers=registers,
         paths=paths,
+        notes=("paths were not read, as touches and conversions are there",) if logs and ws.has("paths") else (),
         inputs={name: ws.fingerprint(name) for name in (*read, *(["profile"] if ws.has("profile") else []))},
         **logs,
     )
+
+
+def _logs(ws: Workspace) -> dict[str, Any]:
+    """Touches and conversions where both are there; the problems of both at once. Raises TableError."""
+    if not all(ws.has(name) for name in LOGS):
+        return {}
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name in LOGS:
+        try:
+            found[name] = ws.log(name)
+        except TableError as error:
+            problems += error.problems
+    if problems:
+        raise TableError(problems)
+    return found

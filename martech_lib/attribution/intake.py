@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
+import ibis.expr.datatypes as dt
 import pandas as pd
 
-from martech_lib.attribution.engine import in_byte_order
+from martech_lib.attribution.engine import hashed, in_byte_order
+from martech_lib.attribution.segment import ASKED, Segment, refuse_unknown
 from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.spoken import count, fitting
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 GROUPS = 50
+LARGEST = 1e300  # beyond it, and for what is no number, a value is blank
 KINDS = ("click", "view")
 REQUIRED = {"touches": ("user_id", "ts", "channel"), "conversions": ("user_id", "ts")}
 PRIME, FACTOR = 1_000_003, 7_919  # spread whole ids over the groups, in every engine alike
@@ -39,26 +42,55 @@ class Taken(NamedTuple):
     notes: tuple[str, ...]
 
 
-def take(touches: Any, conversions: Any, *, kinds: Sequence[str], keep: str = "") -> Taken:
-    """Ibis tables or frames -> the columns that attribution needs, and one more to keep where it is given.
+def take(touches: Any, conversions: Any, *, kinds: Sequence[str], segment: Segment) -> Taken:
+    """Ibis tables or frames -> the columns that attribution needs, and the segment's own as `asked_value`.
 
     Raises:
-        UserError: A column is missing, or times are no times or in two clocks.
+        UserError: A column is missing or of a type that cannot be used, or times are no times or in two clocks.
     """
     touched, converted = _table(touches, "touches"), _table(conversions, "conversions")
+    refuse_unknown(segment, (touched, converted))
+    touched, converted = (_typed(_asked(table, segment.column)) for table in (touched, converted))
     if _has_zone(touched) != _has_zone(converted):
         zoned, plain = ("touches", "conversions") if _has_zone(touched) else ("conversions", "touches")
         raise UserError(f"ts of {zoned} has a time zone and ts of {plain} has none: give both tables one clock.")
     touched, converted, notes = _same_users(touched, converted)
-    touched, converted = _with(touched, "kind", "string"), _with(converted, "value", "float64")
+    touched, converted = _with(touched, "kind", "string"), _with_value(converted)
     is_of_kind = touched.kind.isnull() | touched.kind.isin(list(kinds))
     return Taken(
-        _usable(touched, is_of_kind, "channel", *_given(touched, "touch_id", keep)),
-        _usable(converted, converted.ts.notnull(), "value", *_given(converted, "conversion_id", keep)),
+        _usable(touched, is_of_kind, "channel", *_given(touched, "touch_id", ASKED)),
+        _usable(converted, converted.ts.notnull(), "value", *_given(converted, "conversion_id", ASKED)),
         _read(touched, "touch_id", other_kind=~is_of_kind),
         _read(converted, "conversion_id", no_value=converted.value.isnull()),
         notes,
     )
+
+
+def _asked(table: ir.Table, column: str) -> ir.Table:
+    """The table with the segment's column under a name that no log uses."""
+    return table.mutate(**{ASKED: table[column].cast("string")}) if column in table.columns else table
+
+
+def _typed(table: ir.Table) -> ir.Table:
+    """Whole ids, times and channels of one type each, so that both tables and every engine can put them together."""
+    ids, changed = table.user_id.type(), {}
+    if ids.is_integer():
+        is_too_long = ids in (dt.uint64, dt.Decimal(38, 0))
+        changed["user_id"] = table.user_id.cast("string" if is_too_long else "int64")
+    if table.ts.type().timezone is None:
+        changed["ts"] = table.ts.cast("timestamp")
+    if "channel" in table.columns and not table.channel.type().is_string():
+        changed["channel"] = table.channel.cast("string")
+    return table.mutate(**changed)
+
+
+def _with_value(conversions: ir.Table) -> ir.Table:
+    """The conversions with a value each: a number, or blank where it is none."""
+    conversions = _with(conversions, "value", "float64")
+    if not conversions.value.type().is_numeric():
+        raise UserError(f"value of conversions came as {conversions.value.type()}; allowed are numbers.")
+    value = conversions.value.cast("float64")
+    return conversions.mutate(value=value.between(-LARGEST, LARGEST).ifelse(value, ibis.null("float64")))
 
 
 def _usable(table: ir.Table, condition: Any, *columns: str) -> ir.Table:
@@ -84,14 +116,23 @@ def _table(given: Any, name: str) -> ir.Table:
         if column not in given.columns:
             hint = did_you_mean(column, list(given.columns))
             raise UserError(f"{name} has no column {column}{hint or '.'} It has {', '.join(map(str, given.columns))}.")
-    table = ibis.memtable(given.assign(ts=_times(given["ts"], name))) if isinstance(given, pd.DataFrame) else given
+    table = ibis.memtable(_framed(given, name)) if isinstance(given, pd.DataFrame) else given
     if not table.ts.type().is_timestamp():
         raise UserError(f"ts of {name} came as {table.ts.type()}; allowed are timestamps.")
     return table
 
 
+def _framed(given: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A frame whose columns are of one kind each: times as times, ids of several kinds as text."""
+    kinds = given["user_id"].dropna().map(type)
+    told = {"ts": _times(given["ts"], name)}
+    return given.assign(**told, **({"user_id": given["user_id"].astype("string")} if kinds.nunique() > 1 else {}))
+
+
 def _times(written: pd.Series, name: str) -> pd.Series:
     """Times as they are; text as ISO 8601, all with an offset or none."""
+    if isinstance(written.dtype, pd.DatetimeTZDtype):
+        return written.dt.tz_convert("UTC")
     if pd.api.types.is_datetime64_any_dtype(written.dtype) or pd.api.types.is_numeric_dtype(written.dtype):
         return written
     text = written.astype("string")
@@ -139,7 +180,7 @@ def _group(user_id: Any) -> Any:
     """A user's group for the jackknife."""
     if user_id.type().is_integer():
         return ((user_id.cast("int64") % PRIME * FACTOR) % PRIME % GROUPS).abs().cast("int8")
-    return ((user_id.hash() % GROUPS + GROUPS) % GROUPS).cast("int8")
+    return ((hashed(user_id) % GROUPS + GROUPS) % GROUPS).cast("int8")
 
 
 def _read(table: ir.Table, key: str, **faults: Any) -> ir.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -15,10 +16,10 @@ from martech_lib.attribution import stitch
 from martech_lib.attribution.chain import pairs_of
 from martech_lib.attribution.intake import GROUPS, KINDS, take
 from martech_lib.attribution.ledger import Used, ledger, remarks
-from martech_lib.attribution.segment import Segment, cut, refuse_unknown, segment_of
-from martech_lib.attribution.sums import PARTS, PLACES, Refused, Sums
+from martech_lib.attribution.segment import Segment, cut, segment_of
+from martech_lib.attribution.sums import NONE, PARTS, PLACES, Refused, Sums
 from martech_lib.attribution.walks import Walks, walks
-from martech_lib.core.errors import UserError
+from martech_lib.core.errors import UserError, shown
 from martech_lib.core.progress import Work
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_BITS = 62
 STEPS = 10  # questions to the engine
+MOST_CHANNELS = 500  # sums by group, channel and channel of more would fill the memory
+LONGEST_LOOKBACK = 3_650
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Journeys:
         ledger: What was read, used and left out, and why: table, what, rows.
         notes: What was assumed, and what to know when reading the credit.
         walked: Lengths and paths, where they were counted in reading.
+        has_value: Whether any conversion has a value.
     """
 
     sums: Sums
@@ -47,6 +51,12 @@ class Journeys:
     ledger: pd.DataFrame
     notes: tuple[str, ...] = ()
     walked: Walks | None = None
+    has_value: bool = True
+
+    @cached_property
+    def samples(self) -> Sums:
+        """The sums of everything, then of everything but each user group."""
+        return self.sums.samples
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -102,30 +112,44 @@ def journeys(
     Raises:
         UserError: The tables or options cannot be used, and why.
     """
-    if not lookback_days > 0:
-        raise UserError(f"lookback_days came as {lookback_days:g}; allowed is more than 0.")
+    if not 0 < lookback_days <= LONGEST_LOOKBACK:
+        told = f"lookback_days came as {lookback_days:g}"
+        raise UserError(f"{told}; allowed is more than 0 and up to {LONGEST_LOOKBACK:,}.")
     if not kinds or not set(kinds) <= set(KINDS):
         raise UserError(f"kinds came as {', '.join(kinds) or 'nothing'}; allowed are {' and '.join(KINDS)}.")
     asked, work = segment_of(segment), Work("Reading the journeys", STEPS)
-    taken = take(touches, conversions, kinds=kinds, keep=asked.column)
-    refuse_unknown(asked, (taken.touches, taken.conversions))
+    taken = take(touches, conversions, kinds=kinds, segment=asked)
     chosen, converted = cut(taken.touches, taken.conversions, asked, lookback_days=lookback_days)
     by_channel = _by_channel(_asked(chosen.group_by("channel").aggregate(touches=ibis._.count()), work))
-    named = {name: n for name, n in by_channel.items() if name.strip() and name not in asked.without}
-    channels = tuple(sorted(named))
+    named = {name: n for name, n in by_channel.items() if _is_name(name) and name not in asked.without}
+    channels = _few(tuple(sorted(named)))
     coded = chosen.join(_codes(channels), "channel").drop("channel")
     whole = stitch.stitched(coded, converted, lookback_days=lookback_days)
     whole = whole._replace(ended=whole.ended.cache())
     work.step()
     sums = _sums(whole, channels, work)
     read, converted_read = (_counts(_asked(each, work)) for each in (taken.touches_read, taken.conversions_read))
-    none = int(sums.none[:, 0].sum())
+    used = _used(sums, by_channel, named)
     return Journeys(
         sums,
         whole,
-        ledger(read, converted_read, _used(sums, by_channel, named)),
-        (*taken.notes, *remarks(read, converted_read, named, none=none)),
+        ledger(read, converted_read, used),
+        (*taken.notes, *remarks(read, converted_read, by_channel, used)),
+        has_value=converted_read["rows"] > converted_read["no_value"],
     )
+
+
+def _is_name(channel: str) -> bool:
+    """Whether a touch's channel is one; "(none)" is what conversions without a touch are credited to."""
+    return bool(channel.strip()) and channel != NONE
+
+
+def _few(channels: tuple[str, ...]) -> tuple[str, ...]:
+    """The channels. Raises UserError when they are too many to be channels."""
+    if len(channels) > MOST_CHANNELS:
+        told = f"There are {len(channels):,} channels, such as '{shown(channels[0])}'"
+        raise UserError(f"{told}; allowed are {MOST_CHANNELS}. Is channel an address or a campaign? Group them first.")
+    return channels
 
 
 def _asked(table: ir.Table, work: Work) -> pd.DataFrame:
@@ -147,7 +171,7 @@ def _by_channel(found: pd.DataFrame) -> dict[str, int]:
 def _used(sums: Sums, by_channel: Mapping[str, int], named: Mapping[str, int]) -> Used:
     """What became of the touches and conversions that were asked for."""
     before_conversion = int(sums.credits[..., PARTS.index("touches")].sum())
-    no_channel = sum(n for name, n in by_channel.items() if not name.strip())
+    no_channel = sum(n for name, n in by_channel.items() if not _is_name(name))
     return Used(
         asked=sum(by_channel.values()),
         no_channel=no_channel,

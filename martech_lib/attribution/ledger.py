@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from martech_lib.core.spoken import count, listed
+from martech_lib.attribution.sums import NONE
+from martech_lib.core.spoken import count, fitting, listed
 
 Line = tuple[str, str, int]
 COLUMNS = ("table", "what", "rows")
@@ -69,23 +70,34 @@ def ledger(touches: Mapping[str, int], conversions: Mapping[str, int], used: Use
 
 
 def remarks(
-    touches: Mapping[str, int], conversions: Mapping[str, int], channels: Mapping[str, int], *, none: int
+    touches: Mapping[str, int], conversions: Mapping[str, int], channels: Mapping[str, int], used: Used
 ) -> list[str]:
     """What to know when reading the credit: keys that come again, blank values, spellings, users that never meet."""
     said = [
-        f"{count(read['repeated'], 'row')} of {name} repeat a {key}; each was counted"
-        for name, key, read in (("touches", "touch_id", touches), ("conversions", "conversion_id", conversions))
-        if read["repeated"]
+        f"{count(n, 'row')} of {name} {fitting(n, 'repeats', 'repeat')} a {key}; each was counted"
+        for name, key, n in (
+            ("touches", "touch_id", touches["repeated"]),
+            ("conversions", "conversion_id", conversions["repeated"]),
+        )
+        if n
     ]
     if conversions["no_value"]:
         said.append(
             f"{count(conversions['no_value'], 'conversion')} without a value count as conversions, not as value"
         )
-    said += [_one_channel(spellings, channels) for spellings in _spellings(sorted(channels))]
-    usable = conversions["rows"] - conversions["no_user"] - conversions["no_time"]
-    if usable and none == usable and channels:
+    said += spelling_remarks(channels)
+    if channels.get(NONE):
+        touched = count(channels[NONE], "touch", plural="touches")
+        told = f"{touched} of a channel called '{NONE}' count as without a channel"
+        said.append(f"{told}: the name stands for conversions without a touch")
+    if used.none and not used.matched and used.asked:
         said.append("no conversion has a touch before it: do both tables call the users by the same ids?")
     return said
+
+
+def spelling_remarks(channels: Mapping[str, int]) -> list[str]:
+    """Which channels (with how many touches each) look like one."""
+    return [_one_channel(spellings, channels) for spellings in _spellings(sorted(channels))]
 
 
 def _spellings(channels: Sequence[str]) -> list[list[str]]:
@@ -97,5 +109,5 @@ def _spellings(channels: Sequence[str]) -> list[list[str]]:
 
 
 def _one_channel(names: Sequence[str], touches: Mapping[str, int]) -> str:
-    told = listed([f"'{name}' ({count(touches[name], 'touch').replace('touchs', 'touches')})" for name in names])
+    told = listed([f"'{name}' ({count(touches[name], 'touch', plural='touches')})" for name in names])
     return f"{told} look like one channel; they were not merged"

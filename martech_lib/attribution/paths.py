@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,11 +13,12 @@ import pandas as pd
 import pyarrow as pa
 
 from martech_lib.attribution.journeys import MOST_BITS, Journeys
-from martech_lib.attribution.ledger import COLUMNS
-from martech_lib.attribution.sums import PARTS, PLACES, Sums
+from martech_lib.attribution.ledger import COLUMNS, spelling_remarks
+from martech_lib.attribution.sums import NONE, PARTS, PLACES, Sums
 from martech_lib.attribution.walks import STEP as JOINED
 from martech_lib.attribution.walks import Walks, together
 from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.spoken import count
 from martech_lib.core.stats import Array
 
 STEP = ">"
@@ -39,19 +41,23 @@ def journeys_from_paths(paths: Any) -> Journeys:
 
     Args:
         paths: Ibis table or frame: path ("search > email > direct"), conversions, and where known value (of all these
-            conversions together) and nulls (journeys that did not convert). A blank path is conversions without a
-            touch.
+            conversions together) and nulls (journeys that did not convert). A path that is blank or "(none)" is
+            conversions without a touch.
 
     Raises:
         UserError: A column is missing, a number is below zero or blank, or a step of a path is blank.
     """
     table = _table(paths)
-    channels = tuple(sorted({name for batch in _batches(table) for steps in batch.steps for name in steps}))
-    sums, found, walked, rows = _zeros(channels), [], [], 0
+    if not len(table):
+        raise UserError("paths has no rows; allowed is one row or more: path, conversions.")
+    touched = Counter(name for batch in _batches(table) for steps in batch.steps for name in steps)
+    channels = tuple(sorted(touched))
+    code = {name: k for k, name in enumerate(channels)}
+    sums, found, walked, unvalued = _zeros(channels), [], [], 0
     for batch in _batches(table):
-        rows += len(batch.steps)
         walked.append(_walks(batch))
-        found.append(_add(sums, batch, {name: k for k, name in enumerate(channels)}))
+        unvalued += int(np.isnan(batch.value).sum())
+        found.append(_add(sums, batch._replace(value=np.nan_to_num(batch.value)), code))
     sets = pd.concat(found).groupby("mask").sum()
     whole = Sums(
         channels=channels,
@@ -60,8 +66,16 @@ def journeys_from_paths(paths: Any) -> Journeys:
         conversions=sets["conversions"].to_numpy()[None],
         **sums,
     )
+    rows = len(table)
     ledger = pd.DataFrame([("paths", "read", rows), ("paths", "used", rows)], columns=list(COLUMNS))
-    return Journeys(whole, None, ledger, walked=together(walked))
+    notes = (*_value_remarks(rows, unvalued), *spelling_remarks(touched))
+    return Journeys(whole, None, ledger, notes, walked=together(walked), has_value=unvalued < rows)
+
+
+def _value_remarks(rows: int, unvalued: int) -> list[str]:
+    if unvalued in (0, rows):
+        return []
+    return [f"{count(unvalued, 'path')} without a value count as conversions, not as value"]
 
 
 def _table(given: Any) -> pd.DataFrame | pa.Table:
@@ -87,22 +101,30 @@ def _batches(given: pd.DataFrame | pa.Table) -> Iterator[Batch]:
 
 def _batch(frame: pd.DataFrame) -> Batch:
     written = frame["path"].fillna("").astype(str).tolist()
-    steps = [[step.strip() for step in path.split(STEP)] if path.strip() else [] for path in written]
+    steps = [[step.strip() for step in path.split(STEP)] if path.strip() not in ("", NONE) else [] for path in written]
     for path, names in zip(written, steps, strict=True):
         if not all(names):
             raise UserError(f"The path '{shown(path)}' has a blank step; write it like 'search > email > direct'.")
+        if NONE in names:
+            raise UserError(
+                f"The path '{shown(path)}' has a step '{NONE}', which stands for no touch: call it otherwise."
+            )
     return Batch(steps, *(_numbers(frame, name) for name in ("conversions", "value", "nulls")))
 
 
 def _numbers(frame: pd.DataFrame, column: str) -> Array:
     if column not in frame:
-        return np.zeros(len(frame))
+        return np.full(len(frame), np.nan if column == "value" else 0.0)
     numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = frame[column].notna().to_numpy() & ~np.isfinite(numbers)
+    if wrong.any():
+        came = shown(frame[column][wrong].iloc[0])
+        raise UserError(f"{column} of paths came as '{came}'; allowed is a number such as 1234.5.")
     if column == "conversions" and np.isnan(numbers).any():
         raise UserError("A path has no number of conversions; write 0 where there was none.")
     if (numbers < 0).any():
         raise UserError(f"{column} of paths came as {numbers.min():g}; allowed is 0 or more.")
-    return np.nan_to_num(numbers)
+    return numbers if column == "value" else np.nan_to_num(numbers)
 
 
 def _walks(batch: Batch) -> Walks:
@@ -112,7 +134,7 @@ def _walks(batch: Batch) -> Walks:
             "touches": [len(names) for names in batch.steps],
             "path": [JOINED.join(names) for names in batch.steps],
             "conversions": batch.conversions,
-            "value": batch.value,
+            "value": np.nan_to_num(batch.value),
         }
     )
     converted = steps[(steps["touches"] > 0) & (steps["conversions"] > 0)]

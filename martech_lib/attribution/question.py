@@ -12,8 +12,9 @@ from martech_lib.attribution.credit import MODELS
 from martech_lib.attribution.intake import KINDS
 from martech_lib.attribution.segment import Segment
 from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.spoken import listed
 
-MONTH = re.compile(r"(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])")
+MONTH = re.compile(r"(?P<year>(?:19|20)\d\d)-(?P<month>0[1-9]|1[0-2])")
 LONGEST_LOOKBACK, LONGEST_HALF_LIFE = 365.0, 365.0
 
 
@@ -58,6 +59,17 @@ class Question(NamedTuple):
                 raise UserError(f"{told}; allowed is more than 0 and up to {longest:g} days.")
         return self
 
+    def of_whole_log(self) -> Question:
+        """The same question of every journey of the whole log, as the truth of a simulated world is."""
+        return self._replace(whole_log=True, segment=Segment())
+
+    @property
+    def part(self) -> str:
+        """Whose journeys alone are asked for, in words; "" for everybody's."""
+        cut = [f"{self.segment.customers} customers"] if self.segment.customers else []
+        cut += [f"{self.segment.column} = {self.segment.value}"] if self.segment.column else []
+        return listed(cut)
+
     @property
     def options(self) -> Mapping[str, Any]:
         """What `credit` is told."""
@@ -72,16 +84,24 @@ class Period(NamedTuple):
         month: YYYY-MM; "" for the whole log.
         since: Its first instant, UTC without a zone; None for the whole log.
         until: The first instant after it.
+        first: The first day of a whole log's conversions, where there are any.
+        last: The last one.
     """
 
     words: str
     month: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    first: date | None = None
+    last: date | None = None
 
     def holds(self, when: date) -> bool:
         """Whether a day of a register (a week's first day, a month's) is of the period."""
-        return not self.month or f"{when:%Y-%m}" == self.month
+        if self.month:
+            return f"{when:%Y-%m}" == self.month
+        if self.first is None or self.last is None:
+            return True
+        return self.first.replace(day=1) <= date(when.year, when.month, when.day) <= self.last
 
 
 def period_of(question: Question, *, as_of: date | None, zone: str) -> Period:

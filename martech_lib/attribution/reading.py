@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from martech_lib.attribution.agreement import Agreement, agreement, pairs
-from martech_lib.attribution.comparisons import Comparisons, assists, by_channel, claims, costs, gaps, lenses
+from martech_lib.attribution.comparisons import (
+    Comparisons,
+    assists,
+    by_channel,
+    claims,
+    costs,
+    gaps,
+    lenses,
+    strangers,
+)
 from martech_lib.attribution.credit import MODELS, CreditRow, credit
 from martech_lib.attribution.evidence import Evidence, gather
 from martech_lib.attribution.journeys import Journeys
@@ -75,7 +84,7 @@ def read(ws: Workspace, question: Question | None = None) -> AttributionReading:
     evidence, asked = gather(ws), (question or Question()).checked()
     if evidence.lacks:
         return unread(evidence, asked)
-    whole = asked._replace(whole_log=True) if "truth" in evidence.registers else asked
+    whole = asked.of_whole_log() if "truth" in evidence.registers else asked
     journeys = evidence.journeys(asked)
     return compare(evidence, asked, journeys, whole_log=journeys if whole == asked else evidence.journeys(whole))
 
@@ -113,7 +122,7 @@ def compare(
         compared = compared._replace(gaps=gaps(credit_rows(whole_log, question), evidence.registers["truth"]))
     period = evidence.period(question)
     return AttributionReading(
-        reading_records=records(journeys, rows, compared, currency=evidence.currency, period=period),
+        reading_records=records(journeys, rows, compared, currency=evidence.currency, asked=(question, period)),
         inputs=evidence.inputs,
         company=str(evidence.profile.get("company", "")),
         currency=evidence.currency,
@@ -123,20 +132,23 @@ def compare(
         channels=_in_order(rows, question.model, journeys.channels),
         beside=compared,
         ledger=journeys.ledger,
-        notes=journeys.notes,
+        notes=(*evidence.notes, *journeys.notes),
     )
 
 
 def _beside(evidence: Evidence, question: Question, journeys: Journeys, rows: Sequence[CreditRow]) -> Comparisons:
     credited, period = by_channel(rows), evidence.period(question)
+    # Spend, claims and other lenses speak of everybody, so they are not held against the credit of a part.
+    all_told = replace(evidence, registers={}) if question.part else evidence
     return Comparisons(
         models=agreement(credited),
         model_pairs=pairs(credited),
-        lenses=agreement(lenses(credited, evidence, period, question.model)),
+        lenses=agreement(lenses(credited, all_told, period, question.model)),
         assists=assists(journeys.sums),
         walks=journeys.walks(),
-        costs=costs(rows, evidence, period),
-        claims=claims(rows, evidence, period),
+        costs=costs(rows, all_told, period),
+        claims=claims(rows, all_told, period),
+        strangers=strangers((*journeys.channels, *question.segment.without), all_told, period),
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from martech_lib.attribution import rules
 from martech_lib.attribution.agreement import Agreement
 from martech_lib.attribution.comparisons import Comparisons
-from martech_lib.attribution.credit import LEVEL, NONE, CreditRow
+from martech_lib.attribution.credit import LEAST_GROUPS, LEVEL, CreditRow
 from martech_lib.attribution.journeys import Journeys
-from martech_lib.attribution.question import Period
+from martech_lib.attribution.question import Period, Question
+from martech_lib.attribution.sums import NONE
 from martech_lib.attribution.walks import quantile
 from martech_lib.core.results import Reading, not_measured
 from martech_lib.core.spoken import listed
@@ -26,9 +27,16 @@ def missing_records(needs: str) -> tuple[Reading, ...]:
 
 
 def records(
-    journeys: Journeys, rows: Sequence[CreditRow], beside: Comparisons, *, currency: str, period: Period
+    journeys: Journeys,
+    rows: Sequence[CreditRow],
+    beside: Comparisons,
+    *,
+    currency: str,
+    asked: tuple[Question, Period],
 ) -> tuple[Reading, ...]:
     """Every number of the page: the whole first, then by model and channel (as the segment)."""
+    question, period = asked
+    of_part = f"of {question.part} alone" if question.part else ""
     found = (
         *_whole(journeys, rows, currency),
         *_walk(journeys, beside),
@@ -39,7 +47,8 @@ def records(
         *_against_truth(beside),
     )
     source = "paths" if journeys.stitched is None else "touches, conversions"
-    return tuple(r._replace(period=period.month or period.words, source=r.source or source) for r in found)
+    when = period.month or period.words
+    return tuple(r._replace(period=when, source=r.source or source, reason=r.reason or of_part) for r in found)
 
 
 def _whole(journeys: Journeys, rows: Sequence[CreditRow], currency: str) -> Iterator[Reading]:
@@ -48,7 +57,11 @@ def _whole(journeys: Journeys, rows: Sequence[CreditRow], currency: str) -> Iter
     alone = sum(row.conversions or 0.0 for row in by_last if row.channel == NONE)
     n = round(conversions)
     yield Reading("attribution.conversions", conversions, "conversions", n=n, method="conversions of the period")
-    yield Reading("attribution.value", sum(row.value or 0.0 for row in by_last), currency, n=n, method="their value")
+    if journeys.has_value:
+        worth = sum(row.value or 0.0 for row in by_last)
+        yield Reading("attribution.value", worth, currency, n=n, method="their value")
+    else:
+        yield not_measured("attribution.value", needs="needs value of the conversions", unit=currency)
     if conversions:
         method = "conversions without a touch in the lookback"
         yield Reading("attribution.untouched", alone / conversions, "share", n=n, method=method)
@@ -63,7 +76,7 @@ def _walk(journeys: Journeys, beside: Comparisons) -> Iterator[Reading]:
     touches = sums.of("touches").sum(axis=1)
     n = round(float(touched[0]))
     mean = Reading("attribution.touches_per_conversion", float(touches[0] / touched[0]), "touches/conversion", n=n)
-    if len(touched) > 2 and np.all(touched > 0):
+    if len(touched) > LEAST_GROUPS and np.all(touched > 0):
         interval = jackknife_ratio(touches, touched, level=LEVEL)
         mean = mean._replace(lower=float(interval.lower), upper=float(interval.upper), level=LEVEL)
     yield mean._replace(method="touches of converting journeys divided by these journeys")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ibis
 from ibis import _
 
-from martech_lib.core.errors import UserError, shown
+from martech_lib.core.errors import UserError, did_you_mean, shown
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 CUSTOMERS = ("new", "returning")
+ASKED = "asked_value"  # the segment's column, under a name that no log uses
 
 
 class Segment(NamedTuple):
@@ -62,7 +63,8 @@ def refuse_unknown(segment: Segment, tables: Sequence[ir.Table]) -> None:
     """Raises UserError when the segment's column is in none of the tables."""
     if segment.column and not any(segment.column in table.columns for table in tables):
         there = sorted({name for table in tables for name in table.columns})
-        raise UserError(f"There is no column '{shown(segment.column)}' to cut by. There are: {', '.join(there)}.")
+        hint = did_you_mean(segment.column, there) or "."
+        raise UserError(f"There is no column '{shown(segment.column)}' to cut by{hint} There are: {', '.join(there)}.")
 
 
 def cut(
@@ -78,15 +80,13 @@ def cut(
 
 
 def _with_value(table: ir.Table, segment: Segment) -> ir.Table:
-    if segment.column not in table.columns:
-        return table
-    return table.filter(table[segment.column].cast("string") == segment.value)
+    return table.filter(_[ASKED] == segment.value) if ASKED in table.columns else table
 
 
 def _of_customers(touches: ir.Table, conversions: ir.Table, customers: str) -> tuple[ir.Table, ir.Table]:
     """Of new customers all up to the first conversion, of returning ones all after it."""
     ids = [name for name in ("conversion_id",) if name in conversions.columns]
-    in_order = ibis.window(group_by="user_id", order_by=["ts", *ids])
+    in_order = ibis.window(group_by="user_id", order_by=["ts", *ids, "value"])
     numbered = conversions.mutate(number=ibis.row_number().over(in_order))
     firsts = numbered.filter(_.number == 0).select("user_id", first="ts")
     if customers == "new":

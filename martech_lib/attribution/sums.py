@@ -11,6 +11,7 @@ import numpy.typing as npt
 from martech_lib.core.stats import Array, without_each
 
 # What a touch is in its journey of n touches; the milestone is touch number (n + 1) // 2.
+NONE = "(none)"  # what conversions without a touch are credited to
 PLACES = (
     "only", "pair_first", "pair_last", "three_first", "three_middle", "three_last",
     "first", "milestone", "inner", "last",

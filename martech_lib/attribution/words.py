@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from math import inf
 
 from martech_lib.attribution.comparisons import USUAL_CLAIM, Assist, Claim, Cost
-from martech_lib.attribution.credit import LEAST_CONVERSIONS, LEVEL, NONE, CreditRow
+from martech_lib.attribution.credit import LEAST_CONVERSIONS, LEVEL, CreditRow
 from martech_lib.attribution.intake import GROUPS
 from martech_lib.attribution.names import MODEL_NAMES
 from martech_lib.attribution.reading import AttributionReading
+from martech_lib.attribution.sums import NONE
 from martech_lib.attribution.walks import quantile
+from martech_lib.core.errors import did_you_mean
 from martech_lib.core.results import Reading
-from martech_lib.core.spoken import count, fitting, listed, money, number, percent
+from martech_lib.core.spoken import count, fitting, in_full, listed, money, number, percent
 
 __all__ = [
     "agreement", "assisted", "claimed", "cost", "headline", "intervals", "journeys_read", "lenses", "notes", "refusals",
@@ -31,12 +33,11 @@ def headline(reading: AttributionReading) -> str:
         return NOTHING
     total = _value(reading, "attribution.conversions")
     if not total:
-        return (
-            f"There is no conversion in {reading.period.words}: ask for another month, or for the whole log. "
-            "What was read stands at the end of the page."
-        )
+        other = "ask for another month, or for the whole log" if reading.period.month else "the table below says why"
+        return f"There is no conversion in {reading.period.words}: {other}. What was read is at the end of the page."
     worth = _value(reading, "attribution.value")
-    lead = f"{_of_period(reading)} had {count(round(total), 'conversion')}"
+    lead = f"{_of_period(reading)} had {_so_many(total)}"
+    lead += f" of {reading.question.part}" if reading.question.part else ""
     lead += f" worth {money(worth, reading.currency)}" if worth else ""
     alone = _value(reading, "attribution.untouched") or 0.0
     lead += f"; {percent(alone)} of them had no touch before them that counts." if alone else "."
@@ -49,7 +50,8 @@ def agreement(reading: AttributionReading) -> str:
     if found.w is None:
         return f"Agreement of the models is refused: {found.reason}." if reading.credit_records else ""
     judges, channels = count(len(found.judges), "model"), count(found.channels, "channel")
-    alike = "much alike" if found.w >= 0.9 else "fairly alike" if found.w >= 0.7 else "differently"
+    shown = round(found.w, 2)
+    alike = "much alike" if shown >= 0.9 else "fairly alike" if shown >= 0.7 else "differently"
     said = f"{judges} rank {channels} {alike}: Kendall's W is {found.w:.2f}, where 1 is one order for all and 0 none."
     said += " Where they differ, methods differ; no model has failed."
     lenses = reading.beside.lenses
@@ -67,19 +69,29 @@ def intervals(reading: AttributionReading) -> str:
     refused = sum(row.conversions_lower is None for row in rows)
     said = (
         f"Intervals hold {percent(LEVEL, 0)} of the time for what the model itself would say of many such periods: "
-        f"the credit is computed again without each of {GROUPS} groups of users."
+        f"the credit is computed again without each of up to {GROUPS} groups of users."
     )
     if not refused:
         return said
     if refused == len(rows):
-        return f"There are no intervals: {rows[0].reason}."
+        few = f"every credit is below {LEAST_CONVERSIONS} conversions, or there are too few users"
+        return (
+            f"There are no intervals: {few}." if reading.period.month else f"There are no intervals: {rows[0].reason}."
+        )
     few = f"below {LEAST_CONVERSIONS} credited conversions an interval would not hold"
     return f"{said} {refused} of {len(rows)} credits have none, as {few}."
 
 
 def refusals(reading: AttributionReading) -> str:
-    """Which models cannot speak, and why."""
-    return " ".join(f"{MODEL_NAMES[model]} is refused: {reason}." for model, reason in reading.refused.items())
+    """Which models cannot speak and why, and which credit less than nothing."""
+    told = [f"{MODEL_NAMES[model]} is refused: {reason}." for model, reason in reading.refused.items()]
+    below = [row.channel for row in reading.credit_records if row.conversions is not None and row.conversions < 0]
+    if below:
+        told.append(
+            f"Shapley, by rate, credits {listed(below)} with less than nothing: journeys with it convert less often "
+            "than those without. The others then have more than there was; the sum holds."
+        )
+    return " ".join(told)
 
 
 def assisted(reading: AttributionReading) -> str:
@@ -110,7 +122,7 @@ def walk(reading: AttributionReading) -> str:
     said = f"A converting journey has {number(mean.value, 2)} touches on average{about}."
     if walks.days is None or walks.days.empty:
         return said
-    half, most = (count(max(1, round(quantile(walks.days, "days", share))), "day") for share in (0.5, 0.9))
+    half, most = (count(round(quantile(walks.days, "days", share)) + 1, "day") for share in (0.5, 0.9))
     return f"{said} Half of them end within {half} of the first touch, nine in ten within {most}."
 
 
@@ -119,18 +131,19 @@ def cost(reading: AttributionReading) -> str:
     costs = [c for c in reading.beside.costs if c.model == reading.question.model]
     if not costs:
         needs = "needs spend.csv with amounts in the period"
-        return f"Cost per conversion is not measured: {needs}." if reading.channels else ""
+        return _lacking("Cost per conversion is", needs, "spend", reading)
     ranked = sorted((c for c in costs if c.per_conversion is not None), key=lambda c: c.per_conversion or 0.0)
     said = f"{money(sum(c.spend for c in costs), reading.currency)} was spent on {count(len(costs), 'channel')}."
     if ranked[1:]:
         ends = f"from {_priced(ranked[0], reading)} to {_priced(ranked[-1], reading)}"
         said += f" By {MODEL_NAMES[reading.question.model]} a credited conversion cost {ends}."
     uncredited = len(costs) - len(ranked)
-    return (
-        f"{said} {count(uncredited, 'channel')} with spend {fitting(uncredited, 'has', 'have')} no credit."
+    said += (
+        f" {count(uncredited, 'channel')} with spend {fitting(uncredited, 'has', 'have')} no credit."
         if uncredited
-        else said
+        else ""
     )
+    return f"{said} {_strange(reading, 'spend')}".rstrip()
 
 
 def claimed(reading: AttributionReading) -> str:
@@ -138,7 +151,7 @@ def claimed(reading: AttributionReading) -> str:
     own = [c for c in reading.beside.claims if c.model == reading.question.model]
     if not own:
         needs = "needs platform_reported.csv with the months of the period"
-        return f"Platforms' own claims are not measured: {needs}." if reading.channels else ""
+        return _lacking("Platforms' own claims are", needs, "platform_reported", reading)
     all_claimed, credited = sum(c.claimed for c in own), sum(c.credited for c in own)
     total = _value(reading, "attribution.conversions") or 0.0
     said = (
@@ -146,7 +159,7 @@ def claimed(reading: AttributionReading) -> str:
         f"and {MODEL_NAMES[reading.question.model]} credits these channels with {number(credited)}"
     )
     said += f", so the claims are {all_claimed / credited:.1f} times as many." if credited > 0 else "."
-    return f"{said} {_unusual(own)}".rstrip()
+    return f"{said} {_unusual(own)} {_strange(reading, 'platform_reported')}".rstrip()
 
 
 def truth(reading: AttributionReading) -> str:
@@ -184,7 +197,12 @@ def journeys_read(reading: AttributionReading) -> str:
 
 def notes(reading: AttributionReading) -> Sequence[str]:
     """What was assumed, and what to know when reading."""
-    return [note[:1].upper() + note[1:] + ("" if note.endswith("?") else ".") for note in reading.notes]
+    told = [note[:1].upper() + note[1:] + ("" if note.endswith("?") else ".") for note in reading.notes]
+    direct = reading.question.direct
+    hint = "" if direct in reading.channels else did_you_mean(direct, reading.channels)
+    if hint:
+        told.append(f"No channel is called '{direct}', so last non-direct is last touch{hint}")
+    return [*told, *(line for line in [_strange(reading, "lenses")] if line)]
 
 
 def settings(reading: AttributionReading) -> str:
@@ -197,15 +215,45 @@ def settings(reading: AttributionReading) -> str:
     if "touches" not in set(reading.ledger["table"]):
         return f"Asked of {reading.period.words}, which has no times and no users: all of it; {weights}."
     segment = asked.segment
-    cut = [f"{segment.customers} customers"] if segment.customers else []
-    cut += [f"{segment.column} = {segment.value}"] if segment.column else []
+    cut = [asked.part] if asked.part else []
     cut += [f"without {listed(list(segment.without))}"] if segment.without else []
     who = listed(cut) or "all journeys"
     return (
-        f"Asked of {reading.period.words}: {who}; a touch counts up to {number(asked.lookback_days)} days before its "
+        f"Asked of {reading.period.words}: {who}; a touch counts up to {in_full(asked.lookback_days)} days before its "
         f"conversion ({' and '.join(f'{kind}s' for kind in asked.kinds)}); time decay halves every "
-        f"{number(asked.half_life_days, 1)} days; {weights}."
+        f"{in_full(asked.half_life_days)} days; {weights}; last non-direct passes over '{asked.direct}'."
     )
+
+
+def _lacking(subject: str, needs: str, register: str, reading: AttributionReading) -> str:
+    """Why something stands beside no credit."""
+    if not reading.channels:
+        return ""
+    if reading.question.part:
+        return f"{subject} refused for {reading.question.part} alone: the figures speak of everybody."
+    return f"{subject} not measured: {needs}. {_strange(reading, register)}".rstrip()
+
+
+def _strange(reading: AttributionReading, register: str) -> str:
+    """What a register says of channels that the log does not name."""
+    unknown = [s for s in reading.beside.strangers if s.register == register]
+    if not unknown:
+        return ""
+    total = sum(s.amount for s in unknown)
+    amount = money(total, reading.currency) if register == "spend" else number(total)
+    what = {"spend": "of spend", "platform_reported": "claimed conversions", "lenses": "conversions by media mix"}[
+        register
+    ]
+    meant = [f"'{s.nearest}' for '{s.channel}'" for s in unknown if s.nearest]
+    hint = f"; did you mean {listed(meant)}?" if meant else "."
+    return (
+        f"Left out: {amount} {what}, of channels the log does not name ({listed([s.channel for s in unknown])}){hint}"
+    )
+
+
+def _so_many(total: float) -> str:
+    """A count of conversions; a table of paths may hold parts of them."""
+    return count(round(total), "conversion") if total == round(total) else f"{number(total, 1)} conversions"
 
 
 def _of_period(reading: AttributionReading) -> str:
@@ -251,12 +299,19 @@ def _helping(assist: Assist) -> str:
 
 def _unusual(claims: Sequence[Claim]) -> str:
     low, high = USUAL_CLAIM
-    told = [f"{c.channel} ({c.factor:.1f})" for c in claims if c.verdict in ("above", "below")]
+    told = [f"{c.channel} ({_factor(c)})" for c in claims if c.verdict in ("above", "below")]
     if not any(c.verdict for c in claims):
         return ""
     if not told:
         return f"Every factor lies within the usual {low:g} to {high:g}."
     return f"Outside the usual {low:g} to {high:g} times: {listed(told)}."
+
+
+def _factor(claim: Claim) -> str:
+    """One digit, two where one would show the limit itself."""
+    assert claim.factor is not None
+    digits = 2 if round(claim.factor, 1) in USUAL_CLAIM else 1
+    return f"{claim.factor:.{digits}f}"
 
 
 def _priced(cost: Cost, reading: AttributionReading) -> str:

@@ -37,9 +37,9 @@ def number(value: float | None, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
-def count(n: int, singular: str) -> str:
-    """ "1 tool", "24 tools"."""
-    return f"{n:,} {singular if n == 1 else singular + 's'}"
+def count(n: int, singular: str, *, plural: str = "") -> str:
+    """ "1 tool", "24 tools"; a plural that is not made with an s is given."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def fitting(n: float, one: str, many: str) -> str:

@@ -10,7 +10,6 @@ import ipywidgets as widgets
 
 from martech_lib.attribution import AttributionReading, charts, words
 from martech_lib.core.errors import UserError
-from martech_lib.core.progress import told_to
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import html
 from martech_lib.workbook.apps import attribution_controls as controls
@@ -25,6 +24,7 @@ TRUTH = (
     "In a simulated world it is known what each channel caused. It is laid beside every model, for the whole log, to "
     "show what attribution can and cannot see.",
 )
+OF_EVERYBODY = ("cost_per_conversion", "claims")
 INSTEAD = {
     "days_to_convert": "A table of paths has no times.",
     "cost_per_conversion": "Not measured: needs spend.csv with amounts in the period.",
@@ -49,7 +49,7 @@ class AttributionApp:
         self.book = book
         self._broken: list[str] = []
         self._settings: list[controls.Settings] = []
-        with told_to(Bar()) if book.mode != "report" else nullcontext():
+        with Bar() if book.mode != "report" else nullcontext():
             self.state = AttributionState(book.workspace, self._asked(book.values))
         if book.mode == "report" and (self.state.faults or self._broken):
             raise UserError("\n".join([*self.state.faults, *self._broken]))
@@ -144,6 +144,8 @@ class AttributionApp:
             return f"Not measured: {reading.lacks}."
         if reading is not None and name in OF_MODELS and not reading.question.shown:
             return NO_MODEL
+        if reading is not None and reading.question.part and name in OF_EVERYBODY:
+            return f"Refused for {reading.question.part} alone: the figures speak of everybody."
         return INSTEAD.get(name, "There is nothing to draw: no conversion with a touch before it.")
 
     def _markup(self, render: Callable[[AttributionReading], str], *, always: bool = False) -> Any:

@@ -16,6 +16,7 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.workbook.views import told
 
 PLAIN = ("month", "whole_log", "lookback_days", "half_life_days", "direct", "model")
+MOST_KEPT = 4  # cuts of the log whose journeys stay in the engine
 NO_READING = "There is no credit yet to download: mend what the message above names, or upload a table of paths."
 UNCUT = (
     "A table of paths has no users and no times, so it is read whole: customers, rows and channels cannot be set aside."
@@ -97,7 +98,7 @@ class AttributionState:
             raise UserError(UNCUT)
         whole_log = None
         if "truth" in evidence.registers:
-            whole_log = self._read(evidence, question._replace(whole_log=True, segment=Segment()))
+            whole_log = self._read(evidence, question.of_whole_log())
         return attribution.compare(evidence, question, self._read(evidence, question), whole_log=whole_log)
 
     def _read(self, evidence: Evidence, question: Question) -> Journeys:
@@ -110,9 +111,11 @@ class AttributionState:
             kinds=tuple(question.kinds),
             segment=question.segment._replace(without=tuple(question.segment.without)),
         )
-        if asked not in self._journeys:
-            self._journeys[asked] = evidence.journeys(asked)
-        return self._journeys[asked]
+        found = self._journeys.pop(asked, None) or evidence.journeys(asked)
+        self._journeys[asked] = found
+        for oldest in [*self._journeys][:-MOST_KEPT]:
+            del self._journeys[oldest]
+        return found
 
     def _attempt(self, change: Callable[[], None]) -> None:
         try:

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from martech_lib.attribution import AttributionReading
-from martech_lib.attribution.credit import MODELS, NONE, CreditRow
+from martech_lib.attribution.credit import MODELS, CreditRow
 from martech_lib.attribution.names import LENSES, MODEL_NAMES
+from martech_lib.attribution.sums import NONE
 from martech_lib.core.spoken import money, number
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
