@@ -8,7 +8,7 @@ import sys
 
 from timing import RESULTS, ROOT, markdown
 
-SCRIPTS = ("startup", "audit", "report", "app")
+SCRIPTS = ("startup", "audit", "attribution", "report", "app")
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 
 

@@ -92,11 +92,11 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 def _line(row: dict[str, Any]) -> str:
     measured = f"{_shown(row['value'], row['unit'])} ({row['statistic']})"
     beside = f"{row['floor']}: {_shown(row['floor_value'], row['unit'])}" if row["floor"] else "-"
-    ratio = f"{row['ratio']:.1f}" if row["ratio"] else "-"
+    ratio = f"{row['ratio']:.{1 if row['ratio'] >= 0.95 else 2}f}" if row["ratio"] else "-"
     target = _shown(row["target"], row["unit"]) if row["target"] else "-"
     return f"| {row['what']} | {measured} | {target} | {beside} | {ratio} |"
 
 
 def _shown(value: float, unit: str) -> str:
     digits = 0 if value >= 100 or value == round(value) else 1 if value >= 10 else 2 if value >= 0.1 else 3
-    return f"{value:,.{digits}f} {unit}"
+    return f"{value:,.{digits}f} {unit}".rstrip()
