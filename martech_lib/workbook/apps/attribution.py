@@ -15,6 +15,7 @@ from martech_lib.workbook import html
 from martech_lib.workbook.apps import attribution_controls as controls
 from martech_lib.workbook.apps import attribution_tables as tables
 from martech_lib.workbook.apps.attribution_state import AttributionState, question_of
+from martech_lib.workbook.apps.files import upload
 from martech_lib.workbook.notebook import Book
 from martech_lib.workbook.progress import Bar
 from martech_lib.workbook.views import told
@@ -118,7 +119,9 @@ class AttributionApp:
         """Upload and download."""
         if self.book.mode == "report":
             return None
-        return widgets.VBox([controls.upload(self.state, self._follow), controls.downloads(self.state)])
+        return widgets.VBox(
+            [upload(self.state.upload, self._follow, what="a table of paths"), controls.downloads(self.state)]
+        )
 
     def _make_settings(self) -> Any:
         self._settings.append(controls.Settings(self.state, self._follow))

@@ -12,9 +12,8 @@ from martech_lib.attribution.intake import KINDS
 from martech_lib.attribution.names import MODEL_NAMES
 from martech_lib.workbook.apps.attribution_state import AttributionState, question_of
 from martech_lib.workbook.views import told
-from martech_lib.workbook.widgets import Download, Upload
+from martech_lib.workbook.widgets import Download
 
-UPLOAD_BYTES = 50_000_000
 STYLE = {"description_width": "initial"}
 CUSTOMERS = (("All customers", ""), ("New customers", "new"), ("Returning customers", "returning"))
 TOUCHES = (("Clicks and views", "; ".join(KINDS)), ("Clicks", "click"), ("Views", "view"))
@@ -110,21 +109,6 @@ class Settings:
             "position_last": _slider("Position-based: last touch", 0, 1, 0.05, ".0%"),
             "model": _choice("Leading model", names),
         }
-
-
-def upload(state: AttributionState, changed: Changed) -> Upload:
-    """Takes a table of paths; a file over the limit is refused in the page."""
-    control = Upload(
-        label="Upload a table of paths (CSV, Excel or Parquet)", accept=".csv,.xlsx,.parquet", max_bytes=UPLOAD_BYTES
-    )
-
-    def arrived(name: str, data: bytes) -> None:
-        notes = state.upload(name, data)
-        changed()
-        control.say(f"{name} was read.", messages=notes)
-
-    control.on_file(arrived)
-    return control
 
 
 def downloads(state: AttributionState) -> widgets.Widget:

@@ -14,6 +14,7 @@ from martech_lib.stack import StackAudit, charts, words
 from martech_lib.workbook import html
 from martech_lib.workbook.apps import stack_controls as controls
 from martech_lib.workbook.apps import stack_tables as tables
+from martech_lib.workbook.apps.files import upload
 from martech_lib.workbook.apps.stack_state import StackState
 from martech_lib.workbook.notebook import Book
 from martech_lib.workbook.views import told
@@ -113,7 +114,9 @@ class StackApp:
     def files(self) -> Any:
         """Upload and downloads."""
         return self._live(
-            lambda: widgets.VBox([controls.upload(self.state, self._changed), controls.downloads(self.state)])
+            lambda: widgets.VBox(
+                [upload(self.state.upload, self._changed, what="an inventory"), controls.downloads(self.state)]
+            )
         )
 
     def edit_inventory(self) -> Any:

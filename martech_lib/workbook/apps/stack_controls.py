@@ -16,10 +16,9 @@ from martech_lib.stack.thresholds import shipped_rules
 from martech_lib.workbook.apps.stack_settings import FIELDS, SLIDERS, Field, Slider
 from martech_lib.workbook.apps.stack_state import StackState
 from martech_lib.workbook.views import told
-from martech_lib.workbook.widgets import Download, Grid, Upload
+from martech_lib.workbook.widgets import Download, Grid
 from martech_lib.workbook.widgets.grid import Row
 
-UPLOAD_BYTES = 50_000_000
 SHOWN_DIGITS = {"share": ".0%", "ratio": ".1f", "days": ".0f"}
 GRID_KINDS = {
     "choice": "choice",
@@ -149,21 +148,6 @@ def decision_rows(state: StackState) -> list[dict[str, str]]:
         {"tool": d.tool, "suggested": d.suggested, "reason": d.reason, "decision": own.get(d.tool, "")}
         for d in (state.audit.decision_records if state.audit else ())
     ]
-
-
-def upload(state: StackState, changed: Changed) -> Upload:
-    """Takes an inventory file; a file over the limit is refused in the page."""
-    control = Upload(
-        label="Upload an inventory (CSV, Excel or Parquet)", accept=".csv,.xlsx,.parquet", max_bytes=UPLOAD_BYTES
-    )
-
-    def arrived(name: str, data: bytes) -> None:
-        notes = state.upload(name, data)
-        changed()
-        control.say(f"{name} was read.", messages=notes)
-
-    control.on_file(arrived)
-    return control
 
 
 def downloads(state: StackState) -> widgets.Widget:
