@@ -212,5 +212,5 @@ def test_home_shows_every_reading(page: SimpleNamespace, address: str) -> None:
     text = page.page.inner_text("body")
     assert "Stack cost a year" in text
     assert "$520k" in text
-    assert "Nothing is missing: every reading is measured." in text
+    assert "needs touches.csv and conversions.csv, or paths.csv" in text
     assert json.dumps(page.outside) == "[]"

@@ -54,7 +54,7 @@ class HomeApp:
 
     def headline(self) -> Any:
         """How many readings are where they should be, in a sentence."""
-        return self.book.screen.html(lambda: html.say(_headline(self._totals()) if self._results else ""))
+        return self.book.screen.html(lambda: html.say("" if self._faults else _headline(self._totals())))
 
     def tiles(self) -> Any:
         """The readings that have a target, those that miss it first."""
@@ -79,9 +79,9 @@ class HomeApp:
 
         def shown() -> str:
             gaps = self._gaps()
-            if gaps or not self._results:
-                return html.table(gaps, columns, caption=caption) if gaps else ""
-            return html.note(ALL_MEASURED)
+            if gaps:
+                return html.table(gaps, columns, caption=caption)
+            return "" if self._faults else html.note(ALL_MEASURED)
 
         return self.book.screen.html(shown)
 
