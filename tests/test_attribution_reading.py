@@ -75,6 +75,7 @@ def test_it_reads_a_small_world(tmp_path: Path) -> None:
     assert reading.summary["attribution.untouched"] == 0.25
     assert reading.summary["attribution.touches_per_conversion"] == pytest.approx(5 / 3)
     assert reading.summary["attribution.days_to_convert"] == 4
+    assert reading.summary["attribution.mean_days_to_convert"] == pytest.approx(4)
     assists = {a.channel: (a.last, a.assisted, a.ratio) for a in reading.beside.assists}
     assert assists == {"a": (0, 2, None), "b": (3, 0, 0.0), "c": (0, 0, None)}
     cost = next(c for c in reading.beside.costs if c.model == "last")

@@ -141,6 +141,9 @@ def test_times_with_and_without_an_offset_stand_on_one_clock(tmp_path: Path) -> 
     reading = read(folder_of(tmp_path, touches, conversions, timezone="Europe/Berlin"))
     assert reading.beside.walks is not None
     assert reading.beside.walks.top["path"].tolist() == ["at 11:30 UTC > at 11:40 UTC > at 11:45 UTC"]
+    told = "touches, ts: 2 times with an offset and 1 without; those without were read in the time zone of the profile"
+    assert told in reading.notes
+    assert not any(note.startswith("conversions") for note in reading.notes)
 
 
 def test_users_that_are_numbers_in_one_table_and_text_in_the_other_are_matched_and_told(tmp_path: Path) -> None:

@@ -310,7 +310,7 @@ def test_extracts_are_logs_by_system(folder):
     assert ws.extracts == ("extracts/crm",)
     assert ws.log("extracts/crm").count().to_pyarrow().as_py() == 2
     status = next(s for s in ws.status() if s.table == "extracts/crm")
-    assert status.notes == ("1 rows repeat a record_key that another row has",)
+    assert status.notes == ("1 row repeats a record_key that another row has",)
     assert next(s for s in ws.status() if s.table == "extracts/esp").status == "missing"
 
 

@@ -99,10 +99,14 @@ def gather(ws: Workspace) -> Evidence:
         profile=ws.profile,
         registers=registers,
         paths=paths,
-        notes=("paths were not read, as touches and conversions are there",) if logs and ws.has("paths") else (),
+        notes=(*_unread(ws, logs), *(f"{name}, {note}" for name in logs for note in ws.clock_notes(name))),
         inputs={name: ws.fingerprint(name) for name in (*read, *(["profile"] if ws.has("profile") else []))},
         **logs,
     )
+
+
+def _unread(ws: Workspace, logs: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("paths were not read, as touches and conversions are there",) if logs and ws.has("paths") else ()
 
 
 def _logs(ws: Workspace) -> dict[str, Any]:

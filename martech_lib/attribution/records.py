@@ -16,7 +16,7 @@ from martech_lib.attribution.sums import NONE
 from martech_lib.attribution.walks import quantile
 from martech_lib.core.results import Reading, not_measured
 from martech_lib.core.spoken import listed
-from martech_lib.core.stats import jackknife_ratio
+from martech_lib.core.stats import Array, jackknife_ratio, without_each
 
 MISSING = ("attribution.conversions", "attribution.models_agreement_w", "attribution.agreement_w")
 
@@ -76,14 +76,31 @@ def _walk(journeys: Journeys, beside: Comparisons) -> Iterator[Reading]:
     touches = sums.of("touches").sum(axis=1)
     n = round(float(touched[0]))
     mean = Reading("attribution.touches_per_conversion", float(touches[0] / touched[0]), "touches/conversion", n=n)
-    if len(touched) > LEAST_GROUPS and np.all(touched > 0):
-        interval = jackknife_ratio(touches, touched, level=LEVEL)
-        mean = mean._replace(lower=float(interval.lower), upper=float(interval.upper), level=LEVEL)
+    mean = _with_interval(mean, touches, touched)
     yield mean._replace(method="touches of converting journeys divided by these journeys")
-    days = beside.walks.days if beside.walks else None
-    if days is not None and len(days):
-        median = quantile(days, "days", 0.5)
-        yield Reading("attribution.days_to_convert", median, "days", n=n, method="median, first touch to conversion")
+    walks = beside.walks
+    if walks is None or walks.days is None or walks.days.empty or walks.waiting is None:
+        return
+    yield _mean_days(walks.waiting, n)
+    median = quantile(walks.days, "days", 0.5)
+    yield Reading("attribution.days_to_convert", median, "days", n=n, method="median, first touch to conversion")
+
+
+def _mean_days(waiting: Array, n: int) -> Reading:
+    """Mean days from first touch to conversion, with its interval where there are users enough."""
+    days, journeys = without_each(waiting[waiting[:, 1] > 0]).T
+    method = "mean, first touch to conversion"
+    mean = Reading(
+        "attribution.mean_days_to_convert", float(days[0] / journeys[0]), "days/conversion", n=n, method=method
+    )
+    return _with_interval(mean, days, journeys)
+
+
+def _with_interval(mean: Reading, above: Array, below: Array) -> Reading:
+    if len(below) <= LEAST_GROUPS or not np.all(below > 0):
+        return mean
+    interval = jackknife_ratio(above, below, level=LEVEL)
+    return mean._replace(lower=float(interval.lower), upper=float(interval.upper), level=LEVEL)
 
 
 def _agreements(beside: Comparisons) -> Iterator[Reading]:

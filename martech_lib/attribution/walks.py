@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
+from martech_lib.attribution.intake import GROUPS
+from martech_lib.core.stats import Array
+
 if TYPE_CHECKING:
     from martech_lib.attribution.stitch import Stitched
 
@@ -24,13 +27,16 @@ class Walks(NamedTuple):
 
     Attributes:
         lengths: touches, conversions.
-        days: days from the first touch to the conversion (whole days begun), conversions; None without times.
+        days: whole days from the first touch to the conversion, conversions; None without times.
         top: path, conversions, value: the most frequent paths, those first that convert most.
+        waiting: (50, 2) by user group: days (with their fractions) of all these journeys, and how many; None without
+            times.
     """
 
     lengths: pd.DataFrame
     days: pd.DataFrame | None
     top: pd.DataFrame
+    waiting: Array | None = None
 
 
 def walks(journeys: Stitched, channels: tuple[str, ...]) -> Walks:
@@ -39,7 +45,10 @@ def walks(journeys: Stitched, channels: tuple[str, ...]) -> Walks:
     firsts = ended.filter(_.rn == 1).mutate(days=_.age.floor().cast("int64"))
     lengths = firsts.group_by(touches="n").aggregate(conversions=_.count()).to_pandas()
     days = firsts.group_by("days").aggregate(conversions=_.count()).to_pandas()
-    return Walks(_in_order(lengths, "touches"), _in_order(days, "days"), _top(ended, channels))
+    waited = firsts.group_by("group").aggregate(days=_.age.sum(), journeys=_.count()).to_pandas()
+    waiting = np.zeros((GROUPS, 2))
+    waiting[waited["group"].to_numpy(dtype=np.int64)] = waited[["days", "journeys"]].to_numpy(dtype=np.float64)
+    return Walks(_in_order(lengths, "touches"), _in_order(days, "days"), _top(ended, channels), waiting)
 
 
 def together(parts: Sequence[Walks]) -> Walks:

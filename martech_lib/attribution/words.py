@@ -123,7 +123,13 @@ def walk(reading: AttributionReading) -> str:
     if walks.days is None or walks.days.empty:
         return said
     half, most = (count(round(quantile(walks.days, "days", share)) + 1, "day") for share in (0.5, 0.9))
-    return f"{said} Half of them end within {half} of the first touch, nine in ten within {most}."
+    said += f" Half of them end within {half} of the first touch, nine in ten within {most}"
+    waited = _reading(reading, "attribution.mean_days_to_convert")
+    if waited is None or waited.lower is None:
+        return f"{said}."
+    return (
+        f"{said}; the mean is {number(waited.value, 1)} days ({number(waited.lower, 1)} to {number(waited.upper, 1)})."
+    )
 
 
 def cost(reading: AttributionReading) -> str:

@@ -9,12 +9,14 @@ from martech_lib.core.check import BLANK, allowed_in_words, misspelt
 from martech_lib.core.errors import SHOWN_PER_TABLE, Problem, did_you_mean, nearest, shown
 from martech_lib.core.logs import WRITTEN, Log, engine_errors, unreadable
 from martech_lib.core.parse import DATES_ARE, EXPECTED
+from martech_lib.core.spoken import count, fitting
 from martech_lib.core.tables import NUMERIC, Column
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 ROW = "row of the file"
+OFFSET = r"([Zz]|[+-]\d\d:?\d\d)\s*$"
 EXPECTED_HERE = {
     "timestamp": "is not a time; write it like 2026-03-31T14:05:00+02:00",
     "date": f"is not a date; {DATES_ARE}",
@@ -54,7 +56,7 @@ def _checked(log: Log, file: str) -> tuple[int, list[Problem]]:
 
 
 def log_notes(log: Log) -> Iterator[str]:
-    """Columns that may be misspelt, and rows that share an identifier."""
+    """Columns that may be misspelt, rows that share an identifier, times of two clocks."""
     header = tuple(c for c in log.table.columns)
     for name, meant in misspelt(log.form, header):
         yield f"column '{shown(name)}' is not known and was not used; did you mean {meant}?"
@@ -62,7 +64,30 @@ def log_notes(log: Log) -> Iterator[str]:
         key = log.table[log.form.key[0]]
         repeated = int((key.count() - key.nunique()).execute())
         if repeated:
-            yield f"{repeated:,} rows repeat a {log.form.key[0]} that another row has"
+            words = f"{count(repeated, 'row')} {fitting(repeated, 'repeats', 'repeat')}"
+            yield f"{words} a {log.form.key[0]} that another row has"
+    yield from clock_notes(log)
+
+
+def clock_notes(log: Log) -> Iterator[str]:
+    """Columns of times of which some have an offset and some have none: both are read, and how is told."""
+    for column in log.form.columns:
+        if column.kind == "timestamp" and column.name + WRITTEN in log.cells.columns:
+            yield from _two_clocks(log, column.name)
+
+
+def _two_clocks(log: Log, name: str) -> Iterator[str]:
+    written: Any = _as_written(log, name)
+    if not written.type().is_string():
+        return
+    zoned = written.re_search(OFFSET).ifelse(1, 0).sum()
+    found = log.cells.aggregate(zoned=zoned, all=written.count()).to_pyarrow().to_pylist()[0]
+    with_offset, without = int(found["zoned"] or 0), int(found["all"]) - int(found["zoned"] or 0)
+    if with_offset and without:
+        yield (
+            f"{name}: {count(with_offset, 'time')} with an offset and {without:,} without; those without were read in "
+            "the time zone of the profile"
+        )
 
 
 def _absent(log: Log, header: tuple[str, ...], file: str) -> Iterator[Problem]:

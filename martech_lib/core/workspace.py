@@ -19,7 +19,7 @@ from martech_lib.core.database import Database, is_url
 from martech_lib.core.errors import MissingTable, Problem, TableError, UserError, WorkspaceError
 from martech_lib.core.files import Unreadable
 from martech_lib.core.folder import Folder
-from martech_lib.core.log_check import check_log, log_notes
+from martech_lib.core.log_check import check_log, clock_notes, log_notes
 from martech_lib.core.logs import Log
 from martech_lib.core.profile import profile_facts_of
 from martech_lib.core.register import Register, in_one_currency, parse_register
@@ -161,6 +161,11 @@ class Workspace:
         if found.problems or found.log is None:
             raise TableError(found.problems)
         return found.log.table
+
+    def clock_notes(self, name: str) -> tuple[str, ...]:
+        """What was assumed in reading the times of a log: some with an offset, some without."""
+        found = self._log(name).log
+        return tuple(clock_notes(found)) if found else ()
 
     def check(self) -> list[Problem]:
         """Every problem of every table, in the order of the data dictionary."""
