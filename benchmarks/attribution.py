@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from timing import REPEATS, ROOT, Row, publish, run, seconds
-from touches import make
+from touches import CHANNELS, make
 
 THREADS = 2
 SMALL, MIDDLE, LARGE, VAST = 1_000_000, 2_500_000, 10_000_000, 25_000_000  # journeys; four times as many touches
@@ -28,6 +28,13 @@ LIMIT = "4GB"
 WINDOW = """SELECT count(*) FROM (
     SELECT lead(channel) OVER (PARTITION BY user_id ORDER BY ts) AS following FROM read_parquet('{touches}/*.parquet')
 ) WHERE following = 'email'"""
+# What any answer needs of every touch: steps and channel sets by user group, in the engine's own SQL.
+BARE = """SELECT user_id % 50, code, following, CASE WHEN following IS NULL THEN mask END, count(*) FROM (
+    SELECT user_id, code, lead(code) OVER (PARTITION BY user_id ORDER BY ts) AS following,
+        bit_or(1::BIGINT << code) OVER (PARTITION BY user_id) AS mask
+    FROM (SELECT user_id, ts, list_position({channels}, channel)::SMALLINT AS code
+        FROM read_parquet('{touches}/*.parquet'))
+) GROUP BY ALL"""
 PEERS = ROOT / "benchmarks" / ".peers"
 BESIDE = {  # how the peer is asked for -> what it is, and how many times as fast we mean to be
     "mam": ("Markov alone in `mam` 2.1.1 (Polars)", 10),
@@ -48,14 +55,16 @@ def main() -> None:
 
 
 def against_the_window(folder: Path) -> list[Row]:
-    """10M touches: time beside one window over the same file, taken in turns, and peak memory."""
+    """10M touches: time beside one window over the same file, and beside bare SQL, taken in turns; peak memory."""
     ten = folder / "ten"
     make(MIDDLE, ten)
-    ours, floors = in_turns(lambda: measured("ours", ten), lambda: measured("window", ten))
-    taken, floor = median(ours, "seconds"), median(floors, "seconds")
-    named = "one `lead()` window by user"
+    ours, floors, bare = in_turns(*(lambda what=what: measured(what, ten) for what in ("ours", "window", "bare")))
+    taken, floor, least = (median(found, "seconds") for found in (ours, floors, bare))
+    what, named = "All ten models with intervals, 10M touches", "one `lead()` window by user"
+    sets = "steps and channel sets by user group, bare SQL"
     return [
-        Row("All ten models with intervals, 10M touches", taken, "s", 2 * floor, named, floor),
+        Row(what, taken, "s", 2 * floor, named, floor),
+        Row(what, taken, "s", None, sets, least),
         Row("The same, peak memory", median(ours, "peak_mb"), "MB", 1_500, named, median(floors, "peak_mb")),
     ]
 
@@ -94,10 +103,10 @@ def larger(folder: Path) -> list[Row]:
     ]
 
 
-def in_turns(one: Callable[[], Any], other: Callable[[], Any], *, times: int = REPEATS) -> tuple[list[Any], list[Any]]:
-    """Both, one after the other, so that a busy minute falls on both; the first pair warms the files."""
-    pairs = [(one(), other()) for _ in range(times + 1)][1:]
-    return [a for a, _ in pairs], [b for _, b in pairs]
+def in_turns(*calls: Callable[[], Any], times: int = REPEATS) -> list[list[Any]]:
+    """What each gives, one after the other, so that a busy minute falls on all; the first round warms the files."""
+    rounds = [[call() for call in calls] for _ in range(times + 1)][1:]
+    return [list(found) for found in zip(*rounds, strict=True)]
 
 
 def median(found: list[dict[str, float]], what: str) -> float:
@@ -133,10 +142,11 @@ def measure(what: str, folder: Path, limit: str = "") -> None:
         if set(frame["model"]) != set(attribution.MODELS) or frame["conversions"].isna().any():
             sys.exit("a model gave no credit")
 
-    def window() -> None:
-        engine.raw_sql(WINDOW.format(touches=folder / "touches")).fetchall()
+    def asked(sql: str) -> None:
+        engine.raw_sql(sql.format(touches=folder / "touches", channels=CHANNELS)).fetchall()
 
-    taken = seconds({"ours": ours, "window": window}[what])
+    calls = {"ours": ours, "window": lambda: asked(WINDOW), "bare": lambda: asked(BARE)}
+    taken = seconds(calls[what])
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"seconds": taken, "peak_mb": kilobytes / 1024}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import ibis
@@ -12,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from test_attribution_credit import EXAMPLES, START, tables, worlds
 
 from martech_lib import attribution
-from martech_lib.attribution import stitch
+from martech_lib.attribution import Segment, stitch, walks
+from martech_lib.attribution.intake import take
+from martech_lib.attribution.segment import cut
 from martech_lib.core.errors import UserError
 from martech_lib.core.stats import jackknife, without_each
 
@@ -142,24 +145,70 @@ def test_a_journey_of_more_than_twenty_channels_is_refused_by_name() -> None:
     assert attribution.credit(journeys, "markov").to_frame()["conversions"].sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_expression_compiles_elsewhere(dialect: str) -> None:
-    touches = ibis.table(
-        {"user_id": "int64", "ts": "timestamp", "group": "int8", "code": "int16", "bit": "int64", "touch_id": "int64"},
+UNBOUND = (
+    ibis.table(
+        {"user_id": "int64", "ts": "timestamp", "channel": "string", "kind": "string", "touch_id": "int64",
+         "country": "string"},
         name="touches",
-    )
-    conversions = ibis.table(
-        {"user_id": "int64", "ts": "timestamp", "group": "int8", "value": "float64", "conversion_id": "int64"},
-        name="conversions",
-    )
-    whole = stitch.stitched(touches, conversions, lookback_days=30)
-    expressions = [stitch.credited(whole), stitch.decayed(whole, half_life_days=7), stitch.last_pairs(whole, 10)]
-    expressions += [
-        made(whole)
-        for made in (stitch.ended_steps, stitch.ended_sets, stitch.open_steps, stitch.second_steps, stitch.untouched)
-    ]
-    for expression in expressions:
+    ),
+    ibis.table({"user_id": "int64", "ts": "timestamp", "value": "float64", "conversion_id": "int64"}, name="conversions"),
+)  # fmt: skip
+SEGMENTS = {
+    "everything": Segment(),
+    "new customers": Segment(customers="new"),
+    "returning customers": Segment(customers="returning"),
+    "a column": Segment(column="country", value="DE"),
+    "a period": Segment(since=datetime(2026, 4, 1), until=datetime(2026, 5, 1)),
+}
+
+
+def asked_of(segment: Segment) -> tuple[stitch.Stitched, list[ibis.Table]]:
+    """Every question that an engine is asked for a segment, of tables that are in none."""
+    taken = take(*UNBOUND, kinds=("click", "view"), segment=segment)
+    touches, conversions = cut(taken.touches, taken.conversions, segment, lookback_days=30)
+    coded = touches.mutate(code=ibis.literal(1, "int16"), bit=ibis.literal(2, "int64")).drop("channel")
+    whole = stitch.stitched(coded, conversions, lookback_days=30)
+    parts = (
+        stitch.credited, stitch.met, stitch.ended_steps, stitch.ended_sets, stitch.second_steps, stitch.untouched,
+    )  # fmt: skip
+    return whole, [
+        taken.touches_read, taken.conversions_read, *(part(whole) for part in parts), *walks.questions(whole, 10),
+        stitch.decayed(whole, half_life_days=7), stitch.last_pairs(whole, 10),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("segment", SEGMENTS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_expression_compiles_elsewhere(dialect: str, segment: str) -> None:
+    whole, questions = asked_of(SEGMENTS[segment])
+    steps, sets = stitch.open_steps(whole, with_sets=dialect != "bigquery"), stitch.open_sets(whole)
+    for expression in (*questions, steps, sets):
         assert "SELECT" in str(ibis.to_sql(expression, dialect=dialect)).upper()
+
+
+def test_bigquery_is_asked_for_no_bits_in_a_window() -> None:
+    whole, _ = asked_of(Segment())
+    steps, sets = stitch.open_steps(whole, with_sets=False), stitch.open_sets(whole)
+    assert "BIT_OR" not in str(ibis.to_sql(steps, dialect="bigquery"))
+    assert "OVER" not in str(ibis.to_sql(sets, dialect="bigquery"))
+
+
+def test_channel_sets_are_the_same_without_bits_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    touches = pd.DataFrame(
+        {
+            "user_id": rng.integers(0, 400, 2_000),
+            "ts": START + pd.to_timedelta(rng.integers(0, 10**6, 2_000), unit="s"),
+            "channel": rng.choice(list("abcde"), 2_000),
+        }
+    )
+    conversions = touches.sample(120, random_state=1).assign(value=1.0)[["user_id", "ts", "value"]]
+    in_window = attribution.journeys(touches, conversions).sums
+    monkeypatch.setattr("martech_lib.attribution.engine.BIGQUERY", "duckdb")
+    grouped = attribution.journeys(touches, conversions).sums
+    assert in_window.journeys.sum() > in_window.conversions.sum() > 0
+    for part in ("masks", "journeys", "conversions", "transitions"):
+        np.testing.assert_array_equal(getattr(in_window, part), getattr(grouped, part))
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:

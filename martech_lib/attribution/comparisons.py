@@ -147,7 +147,7 @@ def _told(rows: Sequence[CreditRow]) -> list[CreditRow]:
 def assists(sums: Sums) -> tuple[Assist, ...]:
     """How often each channel closes, and how often it only helps."""
     last = rules.last(sums, value=False).sum(axis=0)
-    present = sums.of("journeys").sum(axis=0)
+    present = sums.met_by("journeys").sum(axis=0)
     rows = zip(sums.channels, last, present - last, strict=True)
     return tuple(Assist(c, float(n), float(more), float(more / n) if n else None) for c, n, more in rows)
 

@@ -13,14 +13,19 @@ from martech_lib.core.errors import UserError, shown
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-POSTGRES, SPARK, TRINO = "postgres", "pyspark", "trino"
+BIGQUERY, POSTGRES, SPARK, TRINO = "bigquery", "postgres", "pyspark", "trino"
 
 
-def bit_or(bits: Any, table: ir.Table) -> Any:
-    """The bits of a column of this table, put together. Spark has the function, but Ibis does not know it there."""
-    if _engine(table) != SPARK:
+def bit_or(bits: Any) -> Any:
+    """The bits of a column, put together. Spark has the function, but Ibis does not know it there."""
+    if _engine(bits) != SPARK:
         return bits.bit_or()
     return ibis.udf.agg.builtin(_bit_or, name="bit_or", signature=(("int64",), "int64"))(bits)
+
+
+def has_windowed_bits(table: ir.Table) -> bool:
+    """Whether `bit_or` may stand in a window. BigQuery's may not."""
+    return _engine(table) != BIGQUERY
 
 
 def in_byte_order(ids: Any) -> Any:
@@ -49,10 +54,8 @@ def without_zone(time: Any) -> Any:
     return in_utc(time, "UTC")
 
 
-def handed_over(table: ir.Table) -> ir.Table:
-    """The same table; those of its parts that were made here now lie in the engine, as temporary tables.
-
-    A query would hand them over too, but `cache` on Spark does not.
+def kept(table: ir.Table) -> ir.Table:
+    """The same table, its rows now in the engine as a temporary table, for as long as it is referred to.
 
     Raises:
         UserError: The engine does not let this connection create temporary tables.
@@ -60,7 +63,9 @@ def handed_over(table: ir.Table) -> ir.Table:
     engine = _engine(table)
     if engine:
         try:
+            # A query would hand over what was made here too, but `cache` on Spark does not.
             table.get_backend()._register_in_memory_tables(table)
+            return table.cache()
         except Exception as error:  # each backend raises its own
             said = shown(next(iter(str(error).splitlines()), "") or type(error).__name__)
             raise UserError(

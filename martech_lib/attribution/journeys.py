@@ -14,10 +14,11 @@ import pandas as pd
 
 from martech_lib.attribution import stitch
 from martech_lib.attribution.chain import pairs_of
+from martech_lib.attribution.engine import has_windowed_bits
 from martech_lib.attribution.intake import GROUPS, KINDS, take
 from martech_lib.attribution.ledger import Used, ledger, remarks
 from martech_lib.attribution.segment import Segment, cut, segment_of
-from martech_lib.attribution.sums import NONE, PARTS, PLACES, Refused, Sums
+from martech_lib.attribution.sums import NONE, PARTS, PLACES, SHARES, Refused, Sums
 from martech_lib.attribution.walks import Walks, walks
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.progress import Work
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from martech_lib.core.stats import Array
 
 MOST_BITS = 62
-STEPS = 10  # questions to the engine
+STEPS = 11  # questions to the engine
 MOST_CHANNELS = 500  # sums by group, channel and channel of more would fill the memory
 LONGEST_LOOKBACK = 3_650
 
@@ -125,7 +126,6 @@ def journeys(
     channels = _few(tuple(sorted(named)))
     coded = chosen.join(_codes(channels), "channel").drop("channel")
     whole = stitch.stitched(coded, converted, lookback_days=lookback_days)
-    whole = whole._replace(ended=whole.ended.cache())
     work.step()
     sums = _sums(whole, channels, work)
     read, converted_read = (_counts(_asked(each, work)) for each in (taken.touches_read, taken.conversions_read))
@@ -197,23 +197,29 @@ def _counts(read: pd.DataFrame) -> dict[str, int]:
 
 def _sums(whole: stitch.Stitched, channels: tuple[str, ...], work: Work) -> Sums:
     k = len(channels)
-    of_value = [f"{part}_value" for part in PARTS]
+    by_place, in_window = (GROUPS, k, len(PLACES), len(PARTS)), has_windowed_bits(whole.open_ended)
     questions = (
-        stitch.credited(whole), stitch.last_pairs(whole, max(k, 1)), stitch.ended_steps(whole),
-        stitch.open_steps(whole), stitch.untouched(whole), stitch.ended_sets(whole),
+        stitch.credited(whole), stitch.met(whole), stitch.last_pairs(whole, max(k, 1)), stitch.ended_steps(whole),
+        stitch.open_steps(whole, with_sets=in_window), stitch.untouched(whole), stitch.ended_sets(whole),
     )  # fmt: skip
-    credited, pairs, ended, opened, alone, ended_sets = (_asked(question, work) for question in questions)
-    sets = _by_set(ended_sets, opened)
+    credited, met, pairs, ended, opened, alone, sets = (_asked(question, work) for question in questions)
+    open_sets = opened.dropna(subset="mask").assign(converts=0) if in_window else stitch.open_sets(whole).to_pandas()
     return Sums(
         channels=channels,
-        credits=_filled((GROUPS, k, len(PLACES), len(PARTS)), credited, ("group", "code", "place"), PARTS),
-        values=_filled((GROUPS, k, len(PLACES), len(PARTS)), credited, ("group", "code", "place"), of_value),
+        credits=_filled(by_place, credited, ("group", "code", "place"), PARTS),
+        values=_filled(by_place, credited, ("group", "code", "place"), _of_value(PARTS)),
+        met=_filled((GROUPS, k, len(SHARES)), met, ("group", "code"), SHARES),
+        met_values=_filled((GROUPS, k, len(SHARES)), met, ("group", "code"), _of_value(SHARES)),
         transitions=_transitions(ended, opened, k),
         before=_filled((GROUPS, k, k + 1), pairs, ("group", "last", "other"), "conversions"),
         before_values=_filled((GROUPS, k, k + 1), pairs, ("group", "last", "other"), "conversions_value"),
         none=_filled((GROUPS, 2), alone, ("group",), ["conversions", "conversions_value"]),
-        **sets,
+        **_by_set(pd.concat([sets, open_sets], ignore_index=True)),
     )
+
+
+def _of_value(parts: Sequence[str]) -> list[str]:
+    return [f"{part}_value" for part in parts]
 
 
 def _filled(shape: tuple[int, ...], frame: pd.DataFrame, keys: Sequence[str], values: Any) -> Array:
@@ -240,14 +246,11 @@ def _transitions(ended: pd.DataFrame, opened: pd.DataFrame, k: int) -> Array:
     return counts
 
 
-def _by_set(ended: pd.DataFrame, opened: pd.DataFrame) -> dict[str, Any]:
+def _by_set(sets: pd.DataFrame) -> dict[str, Any]:
     """Channel sets, and by group the journeys and conversions of each."""
-    ends = opened[opened["mask"].notna()]
-    masks = np.concatenate([ended["mask"].to_numpy(dtype=np.int64), ends["mask"].to_numpy(dtype=np.int64)])
-    group = np.concatenate([ended["group"].to_numpy(dtype=np.int64), ends["group"].to_numpy(dtype=np.int64)])
-    times = np.concatenate([ended["times"].to_numpy(dtype=np.float64), ends["times"].to_numpy(dtype=np.float64)])
-    converts = np.concatenate([ended["converts"].to_numpy(dtype=np.float64), np.zeros(len(ends))])
-    distinct, place = np.unique(masks, return_inverse=True)
+    group = sets["group"].to_numpy(dtype=np.int64)
+    times, converts = (sets[name].to_numpy(dtype=np.float64) for name in ("times", "converts"))
+    distinct, place = np.unique(sets["mask"].to_numpy(dtype=np.int64), return_inverse=True)
     journeys_of, conversions_of = (np.zeros((GROUPS, len(distinct))) for _ in range(2))
     np.add.at(journeys_of, (group, place), times)
     np.add.at(conversions_of, (group, place), times * converts)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from martech_lib.attribution.journeys import MOST_BITS, Journeys
 from martech_lib.attribution.ledger import COLUMNS, spelling_remarks
-from martech_lib.attribution.sums import NONE, PARTS, PLACES, Sums
+from martech_lib.attribution.sums import NONE, PARTS, PLACES, SHARES, Sums
 from martech_lib.attribution.walks import STEP as JOINED
 from martech_lib.attribution.walks import Walks, together
 from martech_lib.core.errors import UserError, did_you_mean, shown
@@ -146,6 +146,8 @@ def _zeros(channels: Sequence[str]) -> dict[str, Array]:
     shapes = {
         "credits": (1, k, *parts),
         "values": (1, k, *parts),
+        "met": (1, k, len(SHARES)),
+        "met_values": (1, k, len(SHARES)),
         "transitions": (1, k + 1, k + 2),
         "before": (1, k, k + 1),
         "before_values": (1, k, k + 1),
@@ -179,11 +181,15 @@ def _add(sums: dict[str, Array], batch: Batch, code: Mapping[str, int]) -> pd.Da
     conversions, value, nulls = (numbers[touched] for numbers in batch[1:])
     touches = _touches([names for names in batch.steps if names], code)
     _add_steps(sums["transitions"][0], touches, conversions, nulls)
-    parts, place = _parts(touches, len(code)), _places(touches)
+    parts, place = _parts(touches), _places(touches)
     other = _others(touches, len(code))
     final = touches.code[touches.rn == touches.n]
-    for weights, credited, before in ((conversions, "credits", "before"), (value, "values", "before_values")):
+    path, channel, shares = _met(touches, len(code))
+    for weights, credited, met, before in (
+        (conversions, "credits", "met", "before"), (value, "values", "met_values", "before_values")
+    ):  # fmt: skip
         np.add.at(sums[credited][0], (touches.code, place), weights[touches.path, None] * parts)
+        np.add.at(sums[met][0], channel, weights[path, None] * shares)
         np.add.at(sums[before][0], (final, other), weights)
     bits = np.left_shift(np.int64(1), touches.code if len(code) <= MOST_BITS else np.zeros_like(touches.code))
     masks = np.bitwise_or.reduceat(bits, touches.starts) if len(bits) else bits
@@ -200,15 +206,18 @@ def _add_steps(counts: Array, touches: Touches, conversions: Array, nulls: Array
     np.add.at(counts, (touches.code[is_last] + 1, k + 1), nulls)
 
 
-def _parts(touches: Touches, channels: int) -> Array:
+def _parts(touches: Touches) -> Array:
     """(touches, parts) of `sums.PARTS`."""
     n = touches.n.astype(np.float64)
-    is_new = np.zeros(len(n))
-    is_new[np.unique(touches.path * channels + touches.code, return_index=True)[1]] = 1.0
-    different = np.bincount(touches.path, weights=is_new)[touches.path] if len(n) else n
-    return np.stack(
-        [np.ones_like(n), 1 / n, 1 / np.maximum(n - 2, 1), 1 / np.maximum(n - 3, 1), is_new / different, is_new], axis=1
-    )
+    return np.stack([np.ones_like(n), 1 / n, 1 / np.maximum(n - 2, 1), 1 / np.maximum(n - 3, 1)], axis=1)
+
+
+def _met(touches: Touches, channels: int) -> tuple[Codes, Codes, Array]:
+    """Each path's channels, once: the path, the channel, and (rows, shares) of `sums.SHARES`."""
+    path, channel = np.divmod(np.unique(touches.path * max(channels, 1) + touches.code), max(channels, 1))
+    one = np.ones(len(path))
+    different = np.bincount(path)[path] if len(path) else one
+    return path, channel, np.stack([one, one / different], axis=1)
 
 
 def _places(touches: Touches) -> Codes:

@@ -45,7 +45,7 @@ def set_based(sums: Sums, *, value: bool) -> Array:
 
     Source: Zhao, Mahboobi, Bagheri (2018), Shapley value methods for attribution modeling, arXiv:1804.05327.
     """
-    return sums.of("unique", value=value)
+    return sums.met_by("shared", value=value)
 
 
 def position(sums: Sums, weights: Sequence[float], *, value: bool) -> Array:

@@ -6,15 +6,15 @@ conversion, or all touches of a user without one, is one journey that did not co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ibis
 from ibis import _
 
-from martech_lib.attribution.engine import bit_or, handed_over, without_zone
-from martech_lib.attribution.sums import PARTS, PLACES
+from martech_lib.attribution.engine import bit_or, kept, without_zone
+from martech_lib.attribution.sums import PARTS, PLACES, SHARES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -27,13 +27,15 @@ class Stitched(NamedTuple):
     """Journeys in the engine.
 
     Attributes:
-        ended: Users who converted, one row a touch that counts and one a conversion without any: group, user_id,
-            journey, converts, value, age (days before the conversion), code, bit, n (touches of the journey), rn (1
-            to n).
+        ended: Users who converted, one row a touch that counts: group, user_id, journey (the user's conversions before
+            it), converts, value, age (days before the conversion), code, bit, n (touches of the journey), rn (1 to n),
+            next (code of the touch that follows; null at the end).
+        conversions: All of them: group, user_id, journey, end (its time), value.
         open_ended: Touches of users who never converted, as they were given.
     """
 
     ended: ir.Table
+    conversions: ir.Table
     open_ended: ir.Table
 
 
@@ -46,49 +48,47 @@ def stitched(touches: ir.Table, conversions: ir.Table, *, lookback_days: float) 
         lookback_days: A touch so many days before its conversion still counts.
     """
     theirs = touches.semi_join(conversions, "user_id")
-    placed = _placed(theirs, conversions, lookback_days)
-    ended = placed.filter((_.used == 1) | ((_.is_conversion == 1) & (_.n == 0))).select(
-        "group", "user_id", "journey", "converts", "value", "age", "code", "bit", "n", "rn"
-    )
-    return Stitched(handed_over(ended), touches.anti_join(conversions, "user_id"))
+    numbered = _numbered(conversions)
+    ended = kept(_in_journeys(theirs, numbered, lookback_days))
+    return Stitched(ended, numbered, touches.anti_join(conversions, "user_id"))
 
 
-def _placed(touches: ir.Table, conversions: ir.Table, lookback_days: float) -> ir.Table:
-    """Touches and conversions of converting users, each with its journey and what that journey came to."""
-    ids = {
-        name: table[name].type()
-        for table, name in ((touches, "touch_id"), (conversions, "conversion_id"))
-        if name in table.columns
-    }
-    kept = ("group", "user_id", "ts", "code", "bit", "value", "is_conversion", *ids)
-    events = (
-        touches.mutate(is_conversion=ibis.literal(0, "int64"), value=ibis.null("float64"), **_absent(touches, ids))
-        .select(*kept)
-        .union(
-            conversions.mutate(
-                is_conversion=ibis.literal(1, "int64"), code=ibis.null("int16"), bit=ibis.null("int64"),
-                **_absent(conversions, ids),
-            ).select(*kept)
-        )
-    )  # fmt: skip
-    order = ["ts", "is_conversion", *ids, "code", "value"]
-    so_far, from_here = (ibis.window(group_by="user_id", order_by=order, rows=rows) for rows in ((None, 0), (0, None)))
-    ends = events.mutate(
-        journey=_.is_conversion.sum().over(so_far) - _.is_conversion,
-        end=(_.is_conversion == 1).ifelse(_.ts, ibis.null(events.ts.type())).min().over(from_here),
-    )
+def _numbered(conversions: ir.Table) -> ir.Table:
+    """The conversions, each with the number of its user's conversions before it."""
+    ids = [name for name in ("conversion_id",) if name in conversions.columns]
+    in_order = ibis.window(group_by="user_id", order_by=["ts", *ids, "value"])
+    journey = ibis.row_number().over(in_order).cast("int64")
+    return conversions.select("group", "user_id", "value", end="ts", journey=journey)
+
+
+def _in_journeys(touches: ir.Table, conversions: ir.Table, lookback_days: float) -> ir.Table:
+    """The touches of converting users that count, each in its journey: `Stitched.ended`."""
+    placed = _placed(touches, conversions).left_join(conversions.drop("group"), ["user_id", "journey"])
     oldest = _.end - ibis.interval(seconds=round(lookback_days * DAY))
-    # Not by cast: PostgreSQL makes no whole number of a truth.
-    used = ((_.is_conversion == 0) & (_.end.isnull() | (_.ts >= oldest))).ifelse(1, 0)
-    age = without_zone(ends.end).delta(without_zone(ends.ts), unit="microsecond") / (DAY * 1e6)
-    aged = ends.mutate(used=used, age=age, converts=_.end.isnull().ifelse(0, 1))
+    used = placed.filter(_.end.isnull() | (_.ts >= oldest))
     journey = ["user_id", "journey"]
-    whole, up_to_here = ibis.window(group_by=journey), ibis.window(group_by=journey, order_by=order, rows=(None, 0))
-    return aged.mutate(n=_.used.sum().over(whole), value=_.value.max().over(whole), rn=_.used.sum().over(up_to_here))
+    whole, in_order = ibis.window(group_by=journey), ibis.window(group_by=journey, order_by=_in_time(touches))
+    return used.select(
+        "group", "user_id", "journey", "value", "code", "bit",
+        converts=_.end.isnull().ifelse(0, 1),
+        age=without_zone(used.end).delta(without_zone(used.ts), unit="microsecond") / (DAY * 1e6),
+        n=_.count().over(whole),
+        rn=ibis.row_number().over(in_order) + 1,
+        next=_.code.lead().over(in_order),
+    )  # fmt: skip
 
 
-def _absent(table: ir.Table, ids: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: ibis.null(kind) for name, kind in ids.items() if name not in table.columns}
+def _placed(touches: ir.Table, conversions: ir.Table) -> ir.Table:
+    """The touches, each with the number of its user's conversions before it; at one instant the touch is first."""
+    at = conversions.end.cast(touches.ts.type())  # a kept table says its precision, another may not
+    marks = conversions.select("user_id", ts=at, is_conversion=ibis.literal(1, "int64"))
+    absent = {name: ibis.null(touches[name].type()) for name in touches.columns if name not in marks.columns}
+    columns = [*touches.columns, "is_conversion"]
+    both = touches.mutate(is_conversion=ibis.literal(0, "int64")).select(columns)
+    events = both.union(marks.mutate(**absent).select(columns))
+    so_far = ibis.window(group_by="user_id", order_by=["ts", "is_conversion"], rows=(None, 0))
+    counted = events.mutate(journey=_.is_conversion.sum().over(so_far).cast("int64"))
+    return counted.filter(_.is_conversion == 0).drop("is_conversion")
 
 
 def _in_time(table: ir.Table) -> list[str]:
@@ -97,26 +97,31 @@ def _in_time(table: ir.Table) -> list[str]:
 
 def credited(journeys: Stitched) -> ir.Table:
     """(group, code, place) -> the sums of `sums.PARTS`, of conversions and (with the ending _value) of their value."""
-    touches = _of_conversions(journeys)
-    first_of_channel = ibis.window(group_by=["user_id", "journey", "code"], order_by="rn")
-    marked = touches.mutate(is_new=(ibis.row_number().over(first_of_channel) == 0).ifelse(1.0, 0.0))
-    whole = ibis.window(group_by=["user_id", "journey"])
-    parts = marked.mutate(
+    parts = _of_conversions(journeys).mutate(
         place=_place(),
         touches=ibis.literal(1.0),
         linear=1.0 / _.n,
         between=1.0 / (_.n - 2).nullif(0),
         rest=1.0 / (_.n - 3).nullif(0),
-        unique=_.is_new / _.is_new.sum().over(whole),
-        journeys=_.is_new,
     )
-    sums: dict[str, Any] = {part: parts[part].sum() for part in PARTS}
-    values: dict[str, Any] = {f"{part}_value": (parts[part] * parts.value).sum() for part in PARTS}
-    return parts.group_by(["group", "code", "place"]).aggregate(**sums, **values)
+    return parts.group_by(["group", "code", "place"]).aggregate(**_summed(parts, PARTS))
+
+
+def met(journeys: Stitched) -> ir.Table:
+    """(group, code) -> the sums of `sums.SHARES` over the journeys that touch the channel, and of their value."""
+    one = ["group", "user_id", "journey"]
+    each = _of_conversions(journeys).group_by([*one, "code"]).aggregate(value=_.value.max())
+    shares = each.mutate(journeys=ibis.literal(1.0), shared=1.0 / _.count().over(ibis.window(group_by=one)))
+    return shares.group_by(["group", "code"]).aggregate(**_summed(shares, SHARES))
+
+
+def _summed(table: ir.Table, parts: Sequence[str]) -> dict[str, Any]:
+    sums: dict[str, Any] = {part: table[part].sum() for part in parts}
+    return {**sums, **{f"{part}_value": (table[part] * table.value).sum() for part in parts}}
 
 
 def _of_conversions(journeys: Stitched) -> ir.Table:
-    return journeys.ended.filter((_.converts == 1) & (_.n > 0)).mutate(value=_.value.fill_null(0.0))
+    return journeys.ended.filter(_.converts == 1).mutate(value=_.value.fill_null(0.0))
 
 
 def _place() -> Any:
@@ -164,41 +169,43 @@ def last_pairs(journeys: Stitched, channels: int) -> ir.Table:
 
 def ended_steps(journeys: Stitched) -> ir.Table:
     """(group, code, next, converts) -> how often, in journeys of users who converted; next is null at the end."""
-    in_order = ibis.window(group_by=["user_id", "journey"], order_by="rn")
-    steps = journeys.ended.filter(_.n > 0).mutate(next=_.code.lead().over(in_order))
-    return steps.group_by(["group", "code", "next", "converts"]).aggregate(times=_.count())
+    return journeys.ended.group_by(["group", "code", "next", "converts"]).aggregate(times=_.count())
 
 
 def ended_sets(journeys: Stitched) -> ir.Table:
     """(group, mask, converts) -> journeys of users who converted, by channel set."""
-    sets = (
-        journeys.ended.filter(_.n > 0)
-        .group_by(["group", "user_id", "journey", "converts"])
-        .aggregate(mask=bit_or(_.bit, journeys.ended))
-    )
+    return _by_set(journeys.ended, ["group", "user_id", "journey", "converts"])
+
+
+def open_sets(journeys: Stitched) -> ir.Table:
+    """(group, mask, converts) -> the same of users who never converted, one journey each."""
+    touches = journeys.open_ended.mutate(converts=ibis.literal(0, "int64"))
+    return _by_set(touches, ["group", "user_id", "converts"])
+
+
+def _by_set(touches: ir.Table, journey: Sequence[str]) -> ir.Table:
+    sets = touches.group_by(journey).aggregate(mask=bit_or(touches.bit))
     return sets.group_by(["group", "mask", "converts"]).aggregate(times=_.count())
 
 
-def open_steps(journeys: Stitched) -> ir.Table:
-    """(group, code, next, mask) -> how often, for users who never converted; at the end next is null and mask is set.
+def open_steps(journeys: Stitched, *, with_sets: bool) -> ir.Table:
+    """(group, code, next, mask) -> how often, for users who never converted; next is null at the end.
 
-    One pass over the window: steps and channel sets together.
+    With sets, mask is the channel set there: one pass for both is shorter than two. Without, it is null.
     """
-    in_order = ibis.window(group_by="user_id", order_by=_in_time(journeys.open_ended))
-    whole = ibis.window(group_by="user_id")
-    steps = journeys.open_ended.select(
-        "group", "code",
-        next=_.code.lead().over(in_order),
-        mask=bit_or(_.bit, journeys.open_ended).over(whole),
-    )  # fmt: skip
-    ends = steps.mutate(mask=_.next.isnull().ifelse(_.mask, ibis.null("int64")))
+    touches = journeys.open_ended
+    following = touches.code.lead().over(ibis.window(group_by="user_id", order_by=_in_time(touches)))
+    no_mask = ibis.null("int64")
+    mask = bit_or(touches.bit).over(ibis.window(group_by="user_id")) if with_sets else no_mask
+    steps = touches.select("group", "code", next=following, mask=mask)
+    ends = steps.mutate(mask=_.next.isnull().ifelse(_.mask, no_mask))
     return ends.group_by(["group", "code", "next", "mask"]).aggregate(times=_.count())
 
 
 def second_steps(journeys: Stitched) -> ir.Table:
     """(group, last, code, next, converts) -> how often; last is null at the start of a journey, next at its end."""
     ended = ibis.window(group_by=["user_id", "journey"], order_by="rn")
-    steps = journeys.ended.filter(_.n > 0).mutate(last=_.code.lag().over(ended), next=_.code.lead().over(ended))
+    steps = journeys.ended.mutate(last=_.code.lag().over(ended))
     in_order = ibis.window(group_by="user_id", order_by=_in_time(journeys.open_ended))
     others = journeys.open_ended.mutate(
         last=_.code.lag().over(in_order),
@@ -211,5 +218,5 @@ def second_steps(journeys: Stitched) -> ir.Table:
 
 def untouched(journeys: Stitched) -> ir.Table:
     """group -> conversions without a touch, and their value."""
-    alone = journeys.ended.filter(_.n == 0).mutate(value=_.value.fill_null(0.0))
+    alone = journeys.conversions.anti_join(journeys.ended, ["user_id", "journey"]).mutate(value=_.value.fill_null(0.0))
     return alone.group_by("group").aggregate(conversions=_.count(), conversions_value=_.value.sum())

@@ -16,10 +16,14 @@ PLACES = (
     "only", "pair_first", "pair_last", "three_first", "three_middle", "three_last",
     "first", "milestone", "inner", "last",
 )  # fmt: skip
-# Sums over the touches of a place: of 1, of 1 / n, of 1 / (n - 2) and 1 / (n - 3), of 1 / (channels of the journey) at
-# the first touch of each channel, and of 1 there.
-PARTS = ("touches", "linear", "between", "rest", "unique", "journeys")
-SUMMED = ("credits", "values", "transitions", "before", "before_values", "journeys", "conversions", "none")
+# Sums over the touches of a place: of 1, of 1 / n, of 1 / (n - 2) and 1 / (n - 3).
+PARTS = ("touches", "linear", "between", "rest")
+# Sums over the journeys that touch a channel: of 1, of 1 / (channels of the journey).
+SHARES = ("journeys", "shared")
+SUMMED = (
+    "credits", "values", "met", "met_values", "transitions", "before", "before_values",
+    "journeys", "conversions", "none",
+)  # fmt: skip
 
 
 class Refused(Exception):
@@ -34,6 +38,8 @@ class Sums:
         channels: The K channels in alphabetical order; all other axes follow it.
         credits: (G, K, places, parts) of the converting journeys, each counted once.
         values: (G, K, places, parts) of them, each weighing its value.
+        met: (G, K, shares) of the converting journeys that touch the channel.
+        met_values: Their value.
         transitions: (G, K + 1, K + 2) counts of all journeys: from the start (0) or a channel, to a channel, to a
             conversion (K) or to the end without one (K + 1).
         before: (G, K, K + 1) converting journeys by their last channel and the last other channel (K: none).
@@ -47,6 +53,8 @@ class Sums:
     channels: tuple[str, ...]
     credits: Array
     values: Array
+    met: Array
+    met_values: Array
     transitions: Array
     before: Array
     before_values: Array
@@ -70,3 +78,8 @@ class Sums:
         """(B, K) one part, over some places or all, of conversions or of their value."""
         table = (self.values if value else self.credits)[..., PARTS.index(part)]
         return table[:, :, [PLACES.index(place) for place in places or PLACES]].sum(axis=2)
+
+    def met_by(self, share: str, *, value: bool = False) -> Array:
+        """(B, K) one of `SHARES` of the converting journeys that touch a channel, or of their value."""
+        table = self.met_values if value else self.met
+        return table[..., SHARES.index(share)]

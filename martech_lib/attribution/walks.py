@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import log2
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import ibis
 import numpy as np
@@ -15,6 +15,8 @@ from martech_lib.attribution.intake import GROUPS
 from martech_lib.core.stats import Array
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from martech_lib.attribution.stitch import Stitched
 
 MOST_PATHS = 10
@@ -39,16 +41,45 @@ class Walks(NamedTuple):
     waiting: Array | None = None
 
 
+class Questions(NamedTuple):
+    """What the engine is asked of the walks.
+
+    Attributes:
+        lengths: touches, conversions.
+        days: days, conversions.
+        waited: group, days, journeys.
+        top: path (as a whole number), conversions, value.
+    """
+
+    lengths: ir.Table
+    days: ir.Table
+    waited: ir.Table
+    top: ir.Table
+
+
 def walks(journeys: Stitched, channels: tuple[str, ...]) -> Walks:
     """Count the converting journeys of a log, in its engine."""
-    ended = journeys.ended.filter((_.converts == 1) & (_.n > 0))
-    firsts = ended.filter(_.rn == 1).mutate(days=_.age.floor().cast("int64"))
-    lengths = firsts.group_by(touches="n").aggregate(conversions=_.count()).to_pandas()
-    days = firsts.group_by("days").aggregate(conversions=_.count()).to_pandas()
-    waited = firsts.group_by("group").aggregate(days=_.age.sum(), journeys=_.count()).to_pandas()
+    lengths, days, waited, top = (question.to_pandas() for question in questions(journeys, len(channels)))
     waiting = np.zeros((GROUPS, 2))
     waiting[waited["group"].to_numpy(dtype=np.int64)] = waited[["days", "journeys"]].to_numpy(dtype=np.float64)
-    return Walks(_in_order(lengths, "touches"), _in_order(days, "days"), _top(ended, channels), waiting)
+    written = [STEP.join(channels[code] for code in _codes(int(path), _base(len(channels)))) for path in top["path"]]
+    return Walks(_in_order(lengths, "touches"), _in_order(days, "days"), top.assign(path=written), waiting)
+
+
+def questions(journeys: Stitched, channels: int) -> Questions:
+    """What to ask of the walks over so many channels."""
+    ended = journeys.ended.filter(_.converts == 1)
+    firsts = ended.filter(_.rn == 1).mutate(days=_.age.floor().cast("int64"))
+    return Questions(
+        firsts.group_by(touches="n").aggregate(conversions=_.count()),
+        firsts.group_by("days").aggregate(conversions=_.count()),
+        firsts.group_by("group").aggregate(days=_.age.sum(), journeys=_.count()),
+        _top(ended, _base(channels)),
+    )
+
+
+def _base(channels: int) -> int:
+    return max(2, channels + 1)
 
 
 def together(parts: Sequence[Walks]) -> Walks:
@@ -59,9 +90,8 @@ def together(parts: Sequence[Walks]) -> Walks:
     return Walks(_in_order(lengths, "touches"), None, first.head(MOST_PATHS))
 
 
-def _top(ended: Any, channels: tuple[str, ...]) -> pd.DataFrame:
+def _top(ended: ir.Table, base: int) -> ir.Table:
     """The most frequent paths, each a whole number in the engine: every engine can sum, few put texts in order."""
-    base = max(2, len(channels) + 1)
     longest = int(MOST_BITS / log2(base))
     places = ibis.cases(*((_.rn == rn, ibis.literal(base ** (rn - 1), "int64")) for rn in range(1, longest + 1)))
     digits = ended.filter(_.n <= longest).mutate(digit=(_.code.cast("int64") + 1) * places)
@@ -69,8 +99,7 @@ def _top(ended: Any, channels: tuple[str, ...]) -> pd.DataFrame:
         path=_.digit.sum().cast("int64"), value=_.value.max().fill_null(0.0)
     )
     counted = written.group_by("path").aggregate(conversions=_.count(), value=_.value.sum())
-    first = counted.order_by(ibis.desc("conversions"), ibis.desc("value"), "path").limit(MOST_PATHS).to_pandas()
-    return first.assign(path=[STEP.join(channels[code] for code in _codes(int(path), base)) for path in first["path"]])
+    return counted.order_by(ibis.desc("conversions"), ibis.desc("value"), "path").limit(MOST_PATHS)
 
 
 def _codes(path: int, base: int) -> Iterator[int]:
