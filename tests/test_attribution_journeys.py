@@ -229,3 +229,14 @@ def test_few_conversions_have_no_interval() -> None:
     assert big["reason"] == ""
     assert small["conversions"] == 16 and pd.isna(small["conversions_lower"])
     assert small["reason"] == "an interval needs 20 credited conversions; there are 16.0"
+
+
+@pytest.mark.parametrize("first", [0, 10**9, 10**15, -(10**8)])
+@pytest.mark.parametrize("step", [1, 2, 3, 10, 50, 64, 100, 1_000, 4_096, 10**6])
+def test_whole_ids_fall_into_all_groups_alike_however_they_are_numbered(step: int, first: int) -> None:
+    rows, least = 5_000, 50
+    frame = pd.DataFrame({"user_id": first + step * np.arange(rows), "ts": START, "channel": "a"})
+    taken = take(ibis.memtable(frame), CONVERTED, kinds=("click", "view"), segment=Segment())
+    sizes = taken.touches.group_by("group").aggregate(n=ibis._.count()).to_pandas().set_index("group")["n"]
+    assert sorted(sizes.index) == list(range(50))
+    assert sizes.min() >= least and sizes.max() <= 2 * rows / 50, sizes.describe()
