@@ -14,6 +14,7 @@ from martech_lib.core.spoken import in_unit
 GLYPHS = {"pass": "✓", "watch": "!", "fail": "✕", "info": "i", "not measured": "–", "refused": "–"}
 LONGEST, LONGEST_CHIP = 2_000, 80
 NARROW_COLUMNS = 4  # so many columns fit a phone
+LONG_CELL = 80  # a sentence: beside two more columns there is no room for it on a phone
 FIGURE = re.compile(r"(-?[$€£¥₹]\d[\d,.]*[kMBT]?|\d[\d,.]* %)")
 
 
@@ -63,18 +64,23 @@ def alert(lines: Sequence[str]) -> str:
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, caption: str, most: int = 200) -> str:
     """A table that scrolls in its own box; beyond `most` rows it says how many more the download has.
 
-    On a phone a row of a broad table becomes a card, each cell beside its heading.
+    On a phone a row of a broad table, or of one with sentences in it, becomes a card, each cell beside its heading.
     """
     shown = list(rows)
     head = "".join(f'<th scope="col"{_aligned(c)}>{escape(c.heading)}</th>' for c in columns)
     body = "".join(f"<tr>{_cells(row, columns)}</tr>" for row in shown[:most])
-    kind = "wb-table wb-broad" if len(columns) > NARROW_COLUMNS else "wb-table"
+    kind = "wb-table wb-broad" if _is_broad(shown[:most], columns) else "wb-table"
     more = note(f"{len(shown) - most:,} more rows are in the download.") if len(shown) > most else ""
     return (
         f'<div class="wb-scroll" tabindex="0" role="region" aria-label="{escape(caption, quote=True)}">'
         f'<table class="{kind}"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
     )
+
+
+def _is_broad(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> bool:
+    has_sentences = any(len(_written(row, column)) > LONG_CELL for row in rows for column in columns)
+    return len(columns) > NARROW_COLUMNS or (len(columns) > 2 and has_sentences)
 
 
 def tiles(readings: Iterable[Reading]) -> str:
