@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -162,9 +163,11 @@ SEGMENTS = {
 }
 
 
-def asked_of(segment: Segment) -> tuple[stitch.Stitched, list[ibis.Table]]:
+def asked_of(
+    segment: Segment, tables: tuple[ibis.Table, ibis.Table] = UNBOUND
+) -> tuple[stitch.Stitched, list[ibis.Table]]:
     """Every question that an engine is asked for a segment, of tables that are in none."""
-    taken = take(*UNBOUND, kinds=("click", "view"), segment=segment)
+    taken = take(*tables, kinds=("click", "view"), segment=segment)
     touches, conversions = cut(taken.touches, taken.conversions, segment, lookback_days=30)
     coded = touches.mutate(code=ibis.literal(1, "int16"), bit=ibis.literal(2, "int64")).drop("channel")
     whole = stitch.stitched(coded, conversions, lookback_days=30)
@@ -186,6 +189,22 @@ def test_every_expression_compiles_elsewhere(dialect: str, segment: str) -> None
         assert "SELECT" in str(ibis.to_sql(expression, dialect=dialect)).upper()
 
 
+NEVER_NULL = (
+    ibis.table({"user_id": "!int64", "ts": "!timestamp('UTC', 3)", "channel": "!string"}, name="touches"),
+    ibis.table({"user_id": "!int64", "ts": "!timestamp('UTC')", "value": "!float64"}, name="conversions"),
+)
+
+
+@pytest.mark.parametrize("segment", ["everything", "new customers", "a period"])
+def test_in_clickhouse_no_joined_time_or_value_is_asked_whether_it_is_there(segment: str) -> None:
+    """There what is joined to nothing is 0, and a time 1970; both tables' times are told to the microsecond."""
+    whole, questions = asked_of(SEGMENTS[segment], NEVER_NULL)
+    for question in (*questions, whole.ended):
+        sql = str(ibis.to_sql(question, dialect="clickhouse"))
+        assert not re.search(r'isNull\((?:"\w+"\.)?"(?:end|ended|first)"\)', sql)
+        assert "DateTime64(3" not in sql and "DateTime(" not in sql
+
+
 def test_bigquery_is_asked_for_no_bits_in_a_window() -> None:
     whole, _ = asked_of(Segment())
     steps, sets = stitch.open_steps(whole, with_sets=False), stitch.open_sets(whole)
@@ -193,13 +212,14 @@ def test_bigquery_is_asked_for_no_bits_in_a_window() -> None:
     assert "OVER" not in str(ibis.to_sql(sets, dialect="bigquery"))
 
 
-def test_channel_sets_are_the_same_without_bits_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("channels", [5, 62])
+def test_channel_sets_are_the_same_without_bits_in_a_window(monkeypatch: pytest.MonkeyPatch, channels: int) -> None:
     rng = np.random.default_rng(7)
     touches = pd.DataFrame(
         {
             "user_id": rng.integers(0, 400, 2_000),
             "ts": START + pd.to_timedelta(rng.integers(0, 10**6, 2_000), unit="s"),
-            "channel": rng.choice(list("abcde"), 2_000),
+            "channel": rng.choice([f"channel {i:02}" for i in range(channels)], 2_000),
         }
     )
     conversions = touches.sample(120, random_state=1).assign(value=1.0)[["user_id", "ts", "value"]]
@@ -207,6 +227,7 @@ def test_channel_sets_are_the_same_without_bits_in_a_window(monkeypatch: pytest.
     monkeypatch.setattr("martech_lib.attribution.engine.BIGQUERY", "duckdb")
     grouped = attribution.journeys(touches, conversions).sums
     assert in_window.journeys.sum() > in_window.conversions.sum() > 0
+    assert int(in_window.masks.max()).bit_length() == channels
     for part in ("masks", "journeys", "conversions", "transitions"):
         np.testing.assert_array_equal(getattr(in_window, part), getattr(grouped, part))
 
@@ -232,7 +253,7 @@ def test_few_conversions_have_no_interval() -> None:
 
 
 @pytest.mark.parametrize("first", [0, 10**9, 10**15, -(10**8)])
-@pytest.mark.parametrize("step", [1, 2, 3, 10, 50, 64, 100, 1_000, 4_096, 10**6])
+@pytest.mark.parametrize("step", [1, 2, 3, 10, 50, 64, 100, 1_000, 4_096, 10**6, 2**22, 2**28, 2**32, 2**40])
 def test_whole_ids_fall_into_all_groups_alike_however_they_are_numbered(step: int, first: int) -> None:
     rows, least = 5_000, 50
     frame = pd.DataFrame({"user_id": first + step * np.arange(rows), "ts": START, "channel": "a"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +213,30 @@ def test_a_database_with_a_damaged_touches_and_conversions_tells_of_both(tmp_pat
     with pytest.raises(UserError) as told:
         attribution.read(Workspace.open(tmp_path))
     assert "touches.csv" in str(told.value) and "conversions.csv" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "segment", [Segment(since=datetime(2026, 1, 1), until=datetime(2026, 2, 1)), "new", "returning"]
+)
+def test_columns_that_a_database_says_are_never_null_are_read_alike(segment: Segment | str) -> None:
+    connection = ibis.duckdb.connect()
+    connection.raw_sql("create table touches (user_id bigint not null, ts timestamp not null, channel text not null)")
+    connection.raw_sql(
+        "create table conversions (user_id bigint not null, ts timestamp not null, value double not null)"
+    )
+    days = {1: ("2025-12-20", "2026-01-03", "2026-01-05"), 2: ("2025-12-30", "2026-01-02", "2026-01-02")}
+    for user, (first, second, bought_on) in days.items():
+        connection.raw_sql(f"insert into touches values ({user}, '{first}', 'a'), ({user}, '{second}', 'b')")
+        connection.raw_sql(f"insert into conversions values ({user}, '{bought_on}', 10), ({user}, '2026-01-09', 5)")
+    tables = connection.table("touches"), connection.table("conversions")
+    frames = [table.to_pandas() for table in tables]
+    pd.testing.assert_frame_equal(last(*tables, segment=segment), last(*frames, segment=segment))
+
+
+def test_a_query_that_fails_is_not_told_as_a_missing_right() -> None:
+    connection = ibis.duckdb.connect()
+    at = "select 1 as user_id, timestamp '2026-01-01' as ts"
+    connection.raw_sql(f"create view touches as {at}, 'a' as channel")
+    connection.raw_sql(f"create view conversions as {at}, cast('x' || random() as double) as value")
+    with pytest.raises(duckdb.ConversionException):
+        attribution.journeys(connection.table("touches"), connection.table("conversions"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 BIGQUERY, POSTGRES, SPARK, TRINO = "bigquery", "postgres", "pyspark", "trino"
+NO_RIGHT = re.compile(r"permission|privilege|denied|read.?only|not authorized", re.IGNORECASE)
 
 
 def bit_or(bits: Any) -> Any:
@@ -61,18 +63,20 @@ def kept(table: ir.Table) -> ir.Table:
         UserError: The engine does not let this connection create temporary tables.
     """
     engine = _engine(table)
-    if engine:
-        try:
-            # A query would hand over what was made here too, but `cache` on Spark does not.
-            table.get_backend()._register_in_memory_tables(table)
-            return table.cache()
-        except Exception as error:  # each backend raises its own
-            said = shown(next(iter(str(error).splitlines()), "") or type(error).__name__)
-            raise UserError(
-                f"Journeys are kept in a temporary table, and {engine} refused one: {said}. Ask for the right to "
-                "create temporary tables, or export touches and conversions to Parquet files and open their folder."
-            ) from error
-    return table
+    if not engine:
+        return table
+    try:
+        # A query would hand over what was made here too, but `cache` on Spark does not.
+        table.get_backend()._register_in_memory_tables(table)
+        return table.cache()
+    except Exception as error:  # each backend raises its own, and its own words alone tell a missing right
+        if not NO_RIGHT.search(str(error)):
+            raise
+        said = shown(next(iter(str(error).splitlines()), ""))
+        raise UserError(
+            f"Journeys are kept in a temporary table, and {engine} refused one: {said}. Ask for the right to "
+            "create temporary tables, or export touches and conversions to Parquet files and open their folder."
+        ) from error
 
 
 def _engine(expression: ir.Expr) -> str:

@@ -21,8 +21,8 @@ GROUPS = 50
 LARGEST = 1e300  # beyond it, and for what is no number, a value is blank
 KINDS = ("click", "view")
 REQUIRED = {"touches": ("user_id", "ts", "channel"), "conversions": ("user_id", "ts")}
-# What spreads whole ids over the groups, in every engine alike: the low bits times a factor, of that some in between.
-LOW_BITS, FACTOR, SHIFT, BETWEEN = 2**31 - 1, 1_640_531_527, 20, 2**20 - 1
+MICROSECONDS = 6  # digits of a second, in both tables: what is rounded differently changes places
+PRIME, FACTOR = 1_000_003, 7_919  # spread whole ids over the groups, in every engine alike
 
 
 class Taken(NamedTuple):
@@ -74,12 +74,12 @@ def _asked(table: ir.Table, column: str) -> ir.Table:
 
 def _typed(table: ir.Table) -> ir.Table:
     """Whole ids, times and channels of one type each, so that both tables and every engine can put them together."""
-    ids, changed = table.user_id.type(), {}
+    ids = table.user_id.type()
+    changed: dict[str, Any] = {}
     if ids.is_integer():
         is_too_long = ids in (dt.uint64, dt.Decimal(38, 0))
         changed["user_id"] = table.user_id.cast("string" if is_too_long else "int64")
-    if table.ts.type().timezone is None:
-        changed["ts"] = table.ts.cast("timestamp")
+    changed["ts"] = table.ts.cast(dt.Timestamp(timezone=table.ts.type().timezone, scale=MICROSECONDS))
     if "channel" in table.columns and not table.channel.type().is_string():
         changed["channel"] = table.channel.cast("string")
     return table.mutate(**changed)
@@ -96,7 +96,9 @@ def _with_value(conversions: ir.Table) -> ir.Table:
 
 def _usable(table: ir.Table, condition: Any, *columns: str) -> ir.Table:
     rows = table.filter(~_blank(table.user_id), table.ts.notnull(), condition)
-    usable = rows.select("user_id", "ts", *columns, group=_group(rows.user_id))
+    read = rows.select("user_id", "ts", *columns, group=_group(rows.user_id))
+    # A database may say that a column is never null, and Ibis then puts it into no union with a joined one.
+    usable = read.cast({name: kind(nullable=True) for name, kind in read.schema().items() if not kind.nullable})
     return usable.mutate(**{name: in_byte_order(usable[name]) for name in _given(usable, "touch_id", "conversion_id")})
 
 
@@ -180,8 +182,7 @@ def _blank(column: Any) -> Any:
 def _group(user_id: Any) -> Any:
     """A user's group for the jackknife."""
     if user_id.type().is_integer():
-        product = (user_id.cast("int64") & LOW_BITS) * FACTOR
-        return (((product >> SHIFT) & BETWEEN) % GROUPS).cast("int8")
+        return ((user_id.cast("int64") % PRIME * FACTOR) % PRIME % GROUPS).abs().cast("int8")
     return ((hashed(user_id) % GROUPS + GROUPS) % GROUPS).cast("int8")
 
 

@@ -197,13 +197,13 @@ def _counts(read: pd.DataFrame) -> dict[str, int]:
 
 def _sums(whole: stitch.Stitched, channels: tuple[str, ...], work: Work) -> Sums:
     k = len(channels)
-    by_place, in_window = (GROUPS, k, len(PLACES), len(PARTS)), has_windowed_bits(whole.open_ended)
+    by_place, with_sets = (GROUPS, k, len(PLACES), len(PARTS)), has_windowed_bits(whole.open_ended)
     questions = (
         stitch.credited(whole), stitch.met(whole), stitch.last_pairs(whole, max(k, 1)), stitch.ended_steps(whole),
-        stitch.open_steps(whole, with_sets=in_window), stitch.untouched(whole), stitch.ended_sets(whole),
+        stitch.open_steps(whole, with_sets=with_sets), stitch.untouched(whole), stitch.ended_sets(whole),
     )  # fmt: skip
     credited, met, pairs, ended, opened, alone, sets = (_asked(question, work) for question in questions)
-    open_sets = opened.dropna(subset="mask").assign(converts=0) if in_window else stitch.open_sets(whole).to_pandas()
+    open_sets = opened[opened["mask"] != 0].assign(converts=0) if with_sets else _asked(stitch.open_sets(whole), work)
     return Sums(
         channels=channels,
         credits=_filled(by_place, credited, ("group", "code", "place"), PARTS),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import ibis
 from ibis import _
 
+from martech_lib.attribution.stitch import order_of
 from martech_lib.core.errors import UserError, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -85,14 +86,13 @@ def _with_value(table: ir.Table, segment: Segment) -> ir.Table:
 
 def _of_customers(touches: ir.Table, conversions: ir.Table, customers: str) -> tuple[ir.Table, ir.Table]:
     """Of new customers all up to the first conversion, of returning ones all after it."""
-    ids = [name for name in ("conversion_id",) if name in conversions.columns]
-    in_order = ibis.window(group_by="user_id", order_by=["ts", *ids, "value"])
-    numbered = conversions.mutate(number=ibis.row_number().over(in_order))
+    numbered = conversions.mutate(number=ibis.row_number().over(order_of(conversions)))
     firsts = numbered.filter(_.number == 0).select("user_id", first="ts")
     if customers == "new":
-        kept = _beside(touches, firsts).filter(_.first.isnull() | (_.ts <= _.first))
-        return kept.drop("first"), numbered.filter(_.number == 0).drop("number")
-    return _beside(touches, firsts).filter(_.ts > _.first).drop("first"), numbered.filter(_.number > 0).drop("number")
+        kept = _beside(touches, firsts).filter((_.is_known == 0) | (_.ts <= _.first))
+        return kept.select(touches.columns), numbered.filter(_.number == 0).drop("number")
+    kept = _beside(touches, firsts).filter(_.is_known == 1, _.ts > _.first)
+    return kept.select(touches.columns), numbered.filter(_.number > 0).drop("number")
 
 
 def _in_period(
@@ -107,11 +107,12 @@ def _in_period(
     # Few users convert, so only their touches are held against the conversions before the period.
     earlier = touches.filter(_.ts >= oldest, _.ts < segment.since).semi_join(theirs, "user_id")
     ended = conversions.filter(_.ts < segment.since).group_by("user_id").aggregate(ended=_.ts.max())
-    open_still = _beside(earlier, ended).filter(_.ended.isnull() | (_.ts > _.ended)).drop("ended")
+    open_still = _beside(earlier, ended).filter((_.is_known == 0) | (_.ts > _.ended))
     return touches.filter(_.ts >= segment.since).union(open_still.select(touches.columns)), theirs
 
 
 def _beside(touches: ir.Table, users: ir.Table) -> ir.Table:
-    """Touches with what is known of their user."""
-    joined: Any = touches.left_join(users, "user_id")
-    return joined.drop(*(name for name in joined.columns if name.endswith("_right")))
+    """Touches with what is known of their user, and whether anything is (0 or 1)."""
+    # A constant, as in ClickHouse what is joined to nothing is not null but 0, and so is a time.
+    joined = touches.left_join(users.mutate(is_known=ibis.literal(1, "int64")), "user_id")
+    return joined.mutate(is_known=_.is_known.fill_null(0))

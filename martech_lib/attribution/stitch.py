@@ -30,7 +30,7 @@ class Stitched(NamedTuple):
         ended: Users who converted, one row a touch that counts: group, user_id, journey (the user's conversions before
             it), converts, value, age (days before the conversion), code, bit, n (touches of the journey), rn (1 to n),
             next (code of the touch that follows; null at the end).
-        conversions: All of them: group, user_id, journey, end (its time), value.
+        conversions: All of them: group, user_id, journey, end (its time), value, converts (1).
         open_ended: Touches of users who never converted, as they were given.
     """
 
@@ -48,30 +48,36 @@ def stitched(touches: ir.Table, conversions: ir.Table, *, lookback_days: float) 
         lookback_days: A touch so many days before its conversion still counts.
     """
     theirs = touches.semi_join(conversions, "user_id")
-    numbered = _numbered(conversions)
+    numbered = kept(_numbered(conversions))
     ended = kept(_in_journeys(theirs, numbered, lookback_days))
     return Stitched(ended, numbered, touches.anti_join(conversions, "user_id"))
 
 
+def order_of(conversions: ir.Table) -> ibis.expr.builders.WindowBuilder:
+    """A user's conversions one after another; of two at one instant the lower id is first."""
+    ids = [name for name in ("conversion_id",) if name in conversions.columns]
+    return ibis.window(group_by="user_id", order_by=["ts", *ids, "value"])
+
+
 def _numbered(conversions: ir.Table) -> ir.Table:
     """The conversions, each with the number of its user's conversions before it."""
-    ids = [name for name in ("conversion_id",) if name in conversions.columns]
-    in_order = ibis.window(group_by="user_id", order_by=["ts", *ids, "value"])
-    journey = ibis.row_number().over(in_order).cast("int64")
-    return conversions.select("group", "user_id", "value", end="ts", journey=journey)
+    journey = ibis.row_number().over(order_of(conversions)).cast("int64")
+    return conversions.select("group", "user_id", "value", end="ts", journey=journey, converts=ibis.literal(1, "int64"))
 
 
 def _in_journeys(touches: ir.Table, conversions: ir.Table, lookback_days: float) -> ir.Table:
     """The touches of converting users that count, each in its journey: `Stitched.ended`."""
-    placed = _placed(touches, conversions).left_join(conversions.drop("group"), ["user_id", "journey"])
+    beside = _placed(touches, conversions).left_join(conversions.drop("group"), ["user_id", "journey"])
+    # Of a constant it is known what stands where nothing was found: null, in ClickHouse 0. Of a time it is not.
+    placed = beside.mutate(converts=_.converts.fill_null(0))
     oldest = _.end - ibis.interval(seconds=round(lookback_days * DAY))
-    used = placed.filter(_.end.isnull() | (_.ts >= oldest))
+    used = placed.filter((_.converts == 0) | (_.ts >= oldest))
     journey = ["user_id", "journey"]
     whole, in_order = ibis.window(group_by=journey), ibis.window(group_by=journey, order_by=_in_time(touches))
+    age = without_zone(used.end).delta(without_zone(used.ts), unit="microsecond") / (DAY * 1e6)
     return used.select(
-        "group", "user_id", "journey", "value", "code", "bit",
-        converts=_.end.isnull().ifelse(0, 1),
-        age=without_zone(used.end).delta(without_zone(used.ts), unit="microsecond") / (DAY * 1e6),
+        "group", "user_id", "journey", "value", "code", "bit", "converts",
+        age=(used.converts == 1).ifelse(age, ibis.null("float64")),
         n=_.count().over(whole),
         rn=ibis.row_number().over(in_order) + 1,
         next=_.code.lead().over(in_order),
@@ -80,7 +86,7 @@ def _in_journeys(touches: ir.Table, conversions: ir.Table, lookback_days: float)
 
 def _placed(touches: ir.Table, conversions: ir.Table) -> ir.Table:
     """The touches, each with the number of its user's conversions before it; at one instant the touch is first."""
-    at = conversions.end.cast(touches.ts.type())  # a kept table says its precision, another may not
+    at = conversions.end.cast(touches.ts.type())  # a kept table may tell its precision in other words
     marks = conversions.select("user_id", ts=at, is_conversion=ibis.literal(1, "int64"))
     absent = {name: ibis.null(touches[name].type()) for name in touches.columns if name not in marks.columns}
     columns = [*touches.columns, "is_conversion"]
@@ -97,12 +103,12 @@ def _in_time(table: ir.Table) -> list[str]:
 
 def credited(journeys: Stitched) -> ir.Table:
     """(group, code, place) -> the sums of `sums.PARTS`, of conversions and (with the ending _value) of their value."""
-    parts = _of_conversions(journeys).mutate(
-        place=_place(),
+    touches = _of_conversions(journeys).mutate(place=_place(), length=_.n.cast("float64"))
+    parts = touches.mutate(
         touches=ibis.literal(1.0),
-        linear=1.0 / _.n,
-        between=1.0 / (_.n - 2).nullif(0),
-        rest=1.0 / (_.n - 3).nullif(0),
+        linear=1.0 / _.length,
+        between=1.0 / (_.length - 2).nullif(0),
+        rest=1.0 / (_.length - 3).nullif(0),
     )
     return parts.group_by(["group", "code", "place"]).aggregate(**_summed(parts, PARTS))
 
@@ -110,8 +116,9 @@ def credited(journeys: Stitched) -> ir.Table:
 def met(journeys: Stitched) -> ir.Table:
     """(group, code) -> the sums of `sums.SHARES` over the journeys that touch the channel, and of their value."""
     one = ["group", "user_id", "journey"]
+    whole = ibis.window(group_by=one)
     each = _of_conversions(journeys).group_by([*one, "code"]).aggregate(value=_.value.max())
-    shares = each.mutate(journeys=ibis.literal(1.0), shared=1.0 / _.count().over(ibis.window(group_by=one)))
+    shares = each.mutate(journeys=ibis.literal(1.0), shared=1.0 / _.count().over(whole).cast("float64"))
     return shares.group_by(["group", "code"]).aggregate(**_summed(shares, SHARES))
 
 
@@ -191,11 +198,11 @@ def _by_set(touches: ir.Table, journey: Sequence[str]) -> ir.Table:
 def open_steps(journeys: Stitched, *, with_sets: bool) -> ir.Table:
     """(group, code, next, mask) -> how often, for users who never converted; next is null at the end.
 
-    With sets, mask is the channel set there: one pass for both is shorter than two. Without, it is null.
+    With sets, mask is the channel set there: one pass for both is shorter than two. Elsewhere it is 0, never null: a
+    column with blanks would come back as floats, which lose bits.
     """
-    touches = journeys.open_ended
+    touches, no_mask = journeys.open_ended, ibis.literal(0, "int64")
     following = touches.code.lead().over(ibis.window(group_by="user_id", order_by=_in_time(touches)))
-    no_mask = ibis.null("int64")
     mask = bit_or(touches.bit).over(ibis.window(group_by="user_id")) if with_sets else no_mask
     steps = touches.select("group", "code", next=following, mask=mask)
     ends = steps.mutate(mask=_.next.isnull().ifelse(_.mask, no_mask))
