@@ -16,8 +16,10 @@ from martech_lib.attribution.paths import journeys_from_paths
 from martech_lib.attribution.question import Question
 from martech_lib.attribution.reading import AttributionReading, compare, read, unread
 from martech_lib.attribution.segment import Segment
+from martech_lib.attribution.triangulation import Triangulation, triangulate, usual_priors
 
 __all__ = [
-    "MODELS", "AttributionReading", "Credit", "CreditRow", "Evidence", "Journeys", "Question", "Segment", "all_credit",
-    "compare", "credit", "gather", "journeys", "journeys_from_paths", "read", "unread",
+    "MODELS", "AttributionReading", "Credit", "CreditRow", "Evidence", "Journeys", "Question", "Segment",
+    "Triangulation", "all_credit", "compare", "credit", "gather", "journeys", "journeys_from_paths", "read",
+    "triangulate", "unread", "usual_priors",
 ]  # fmt: skip

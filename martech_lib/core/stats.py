@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,11 @@ class Interval(NamedTuple):
     se: Array
     lower: Array
     upper: Array
+
+
+def normal_quantile(share: float) -> float:
+    """The number of standard deviations below which a normal variable lies with this probability, 0 to 1."""
+    return NormalDist().inv_cdf(share)
 
 
 def without_each(groups: npt.NDArray[Any]) -> Array:

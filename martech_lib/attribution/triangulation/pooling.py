@@ -1,0 +1,182 @@
+"""The pooled model in closed form: lenses with biases, averaged over how far and how alike they may err.
+
+log y[lens, channel] = theta[channel] + mean[lens, channel] + g sd[lens, channel] u[lens] + d[lens, channel] + e, with
+u ~ N(0, C), d[., channel] ~ N(0, g^2 S C S) for the lenses' spreads S, and e ~ N(0, error^2); theta is flat. Given g
+(how much wider than believed biases are), C (how alike lenses err) and which lens, if any, has lost the thread,
+everything is normal. These are averaged over a grid, each point weighed by its prior times the likelihood of what the
+lenses say.
+
+Source: additive bias models, Turner et al. (2009), Journal of the Royal Statistical Society A 172(1); weights of a
+grid, Rue, Martino and Chopin (2009), Journal of the Royal Statistical Society B 71(2). The terms: docs/methods.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp, ndtr
+
+from martech_lib.attribution.triangulation.sights import Flags, Sights
+from martech_lib.core.stats import Array
+
+WIDER = (0.75, 1.1, 1.6, 2.4)  # times the believed sd and spread
+USUAL_WIDTH, WIDTH_SD = 0.95, 0.45  # of the logarithm of that factor, before anything is seen
+ALIKE = ((0.0, 0.0, 0.45), (0.4, 0.0, 0.15), (0.8, 0.0, 0.15), (0.8, 0.8, 0.25))  # readers of touches, all, weight
+LOST, LOST_WEIGHT = 3.0, 0.04  # a lens that lost the thread is so much wider, and that is so likely beside none
+NEGLIGIBLE = 1e-7
+BISECTIONS = 48
+
+
+class Settings(NamedTuple):
+    """One point of the grid.
+
+    Attributes:
+        wider: Factor of all sds and spreads.
+        readers_alike: Correlation of the biases of lenses that read the touches.
+        all_alike: Correlation of the biases of any two lenses but tests.
+        lost: Place of the lens that lost the thread; -1 for none.
+        weight: Prior weight, not normalised.
+    """
+
+    wider: float
+    readers_alike: float
+    all_alike: float
+    lost: int
+    weight: float
+
+
+class Pooled(NamedTuple):
+    """A mixture of normal distributions of theta, one a point of the grid.
+
+    Attributes:
+        weights: (N,): posterior weight of each point.
+        mean: (N, J): posterior mean of theta.
+        own: (N, J): variance of theta where the lens-wide biases are known.
+        loading: (N, J, L): how theta moves with the lens-wide biases.
+        bias_root: (N, L, L): a root R of their posterior covariance, R R'.
+        settings: The points.
+        evidence: Logarithm of the density of what was seen, but for a constant that hangs on its size alone.
+    """
+
+    weights: Array
+    mean: Array
+    own: Array
+    loading: Array
+    bias_root: Array
+    settings: tuple[Settings, ...]
+    evidence: float
+
+    @property
+    def sd(self) -> Array:
+        """(N, J): posterior standard deviation of theta."""
+        return np.sqrt(self.own + ((self.loading @ self.bias_root) ** 2).sum(axis=-1))
+
+    def quantile(self, share: float) -> Array:
+        """(J,): the value below which theta lies with this probability."""
+        kept = self.weights > NEGLIGIBLE
+        weights, mean, sd = self.weights[kept, None], self.mean[kept], self.sd[kept]
+        low, high = (mean - 9 * sd).min(axis=0), (mean + 9 * sd).max(axis=0)
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            is_below = (weights * ndtr((middle - mean) / sd)).sum(axis=0) < share * weights.sum()
+            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+        return np.asarray((low + high) / 2)
+
+    def density(self, theta: Array) -> Array:
+        """(count,): logarithm of the density of these thetas, (count, J); but for points that weigh next to nothing."""
+        kept = np.flatnonzero(self.weights > NEGLIGIBLE * 1e3)
+        roots = self.loading[kept] @ self.bias_root[kept]
+        covariance = roots @ roots.transpose(0, 2, 1)
+        channels = np.arange(self.mean.shape[1])
+        covariance[:, channels, channels] += self.own[kept]
+        inverse_root = np.linalg.inv(np.linalg.cholesky(covariance))
+        sizes = np.log(np.diagonal(inverse_root, axis1=1, axis2=2)).sum(axis=1) + np.log(self.weights[kept])
+        each = [
+            size - (((theta - mean) @ root.T) ** 2).sum(axis=1) / 2
+            for size, mean, root in zip(sizes, self.mean[kept], inverse_root, strict=True)
+        ]
+        return np.asarray(logsumexp(np.array(each), axis=0) - len(channels) * np.log(2 * np.pi) / 2)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Array:
+        """(count, J): draws of theta, all channels together."""
+        chosen = np.sort(rng.choice(len(self.weights), size=count, p=self.weights))
+        channels, lenses = self.mean.shape[1], self.bias_root.shape[1]
+        own, shared = rng.standard_normal((count, channels)), rng.standard_normal((count, lenses))
+        roots = self.loading @ self.bias_root
+        drawn = self.mean[chosen] + np.sqrt(self.own[chosen]) * own
+        for point in np.unique(chosen):
+            rows = chosen == point
+            drawn[rows] += shared[rows] @ roots[point].T
+        return drawn
+
+
+def grid(sights: Sights) -> tuple[Settings, ...]:
+    """The points over which the model is averaged."""
+    widths = [(g, float(np.exp(-0.5 * (np.log(g / USUAL_WIDTH) / WIDTH_SD) ** 2))) for g in WIDER]
+    lost = [(-1, 1.0), *((int(place), LOST_WEIGHT) for place in np.flatnonzero(~sights.is_test))]
+    return tuple(
+        Settings(g, readers, everyone, place, by_width * by_likeness * by_place)
+        for (g, by_width), (readers, everyone, by_likeness), (place, by_place) in product(widths, ALIKE, lost)
+    )
+
+
+def pool(sights: Sights, settings: Sequence[Settings] | None = None) -> Pooled:
+    """The posterior of theta from what is read on the scale of the logarithm.
+
+    Args:
+        sights: At least one lens a channel.
+        settings: Points of the grid; all of `grid` when None.
+    """
+    points = tuple(grid(sights) if settings is None else settings)
+    alike = np.stack([_alike(sights, point) for point in points])
+    seen: Flags = np.asarray(~np.isnan(sights.estimate)).T  # (J, L), as everything below: points, channels, lenses
+    wider = np.array([p.wider for p in points])[:, None, None]
+    loading = wider * sights.sd.T
+    precision, log_sizes = _precision(sights, points, alike, seen)
+    off = np.where(seen, (sights.estimate - sights.mean).T, 0.0)
+    by_lens = precision.sum(axis=-1)
+    total = by_lens.sum(axis=-1)
+    own = 1 / total
+    # Theta is flat: what all lenses of a channel share says nothing of their biases.
+    contrast = precision - by_lens[..., :, None] * by_lens[..., None, :] * own[..., None, None]
+    weighed = loading[..., :, None] * contrast
+    inner = np.linalg.inv(alike) + (weighed * loading[..., None, :]).sum(axis=1)
+    pull = np.einsum("njlm,jm->nl", weighed, off)
+    covariance = np.linalg.inv(inner)
+    bias = np.einsum("nlm,nm->nl", covariance, pull)
+    misfit = np.einsum("jl,njlm,jm->n", off, contrast, off) - (pull * bias).sum(axis=-1)
+    sizes = (log_sizes + np.log(total)).sum(axis=-1) + _log_det(alike) + _log_det(inner)
+    moves = own[..., None] * by_lens * loading
+    mean = own * np.einsum("njl,jl->nj", by_lens, off) - np.einsum("njl,nl->nj", moves, bias)
+    log_weights = -(misfit + sizes) / 2 + np.log([p.weight for p in points])
+    evidence = float(logsumexp(log_weights))
+    return Pooled(np.exp(log_weights - evidence), mean, own, moves, np.linalg.cholesky(covariance), points, evidence)
+
+
+def _alike(sights: Sights, point: Settings) -> Array:
+    """Correlation of the lenses' biases: readers of the touches among themselves, the others, tests with none."""
+    biased = ~sights.is_test
+    found = np.where(biased[:, None] & biased, point.all_alike, 0.0)
+    readers = sights.reads_touches & biased
+    found = np.where(readers[:, None] & readers, max(point.readers_alike, point.all_alike), found)
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def _precision(sights: Sights, points: Sequence[Settings], alike: Array, seen: Flags) -> tuple[Array, Array]:
+    """Inverse covariance of channels' own biases and errors, (N, J, L, L), and the logarithm of its size, (N, J)."""
+    places = np.arange(len(sights.lenses))
+    lost = np.where(np.array([[p.lost] for p in points]) == places, LOST, 1.0)
+    spread = np.array([p.wider for p in points])[:, None, None] * lost[:, None, :] * sights.spread.T
+    both = seen[:, :, None] & seen[:, None, :]
+    covariance = np.where(both, spread[..., :, None] * alike[:, None] * spread[..., None, :], 0.0)
+    error = np.where(seen, sights.error.T, 1.0)
+    covariance[..., places, places] = np.where(seen, spread**2 + error**2, 1.0)
+    return np.where(both, np.linalg.inv(covariance), 0.0), _log_det(covariance)
+
+
+def _log_det(matrices: Array) -> Array:
+    return np.asarray(np.linalg.slogdet(matrices)[1])

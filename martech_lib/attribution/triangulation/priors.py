@@ -1,0 +1,102 @@
+"""What is believed of each lens before its numbers are seen: how far off it usually is, by the channel's kind."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from io import StringIO
+from typing import NamedTuple
+
+import pandas as pd
+
+from martech_lib.core.errors import UserError, did_you_mean, shown
+
+LAST_TOUCH, MULTI_TOUCH, PLATFORM = "last touch", "multi-touch", "platform"
+SURVEY, MEDIA_MIX, LIFT_TEST = "survey", "media mix", "lift test"
+LENSES = (LAST_TOUCH, MULTI_TOUCH, PLATFORM, SURVEY, MEDIA_MIX, LIFT_TEST)
+VENDOR = {"attributed": "vendor (attributed)", "incremental": "vendor (incremental)"}
+KINDS = ("role", "remembered", "walled_garden")
+NUMBERS = ("mean", "sd", "spread", "error")
+WIDEST = 3.0
+
+
+class Bias(NamedTuple):
+    """What is believed of one lens on one channel, on the scale of the natural logarithm.
+
+    Attributes:
+        mean: Usual error of the lens on such a channel: 0.75 is 2.1 times too many.
+        sd: Standard deviation of the part that is common to all channels of the lens.
+        spread: Standard deviation of the part that is the channel's own.
+        error: Standard error of an estimate that comes without an interval.
+        reads_touches: Whether the lens reads the log of touches, so that it errs as others do that read it.
+    """
+
+    mean: float
+    sd: float
+    spread: float
+    error: float
+    reads_touches: bool
+
+
+@cache
+def _written() -> str:
+    return files("martech_lib.attribution.triangulation").joinpath("priors.csv").read_text(encoding="utf-8")
+
+
+def usual_priors() -> pd.DataFrame:
+    """The table of biases, to be edited and given back: lens, role, remembered, walled_garden (blank: any), mean, sd,
+    spread, error (all of the natural logarithm), reads_touches, why."""
+    return pd.read_csv(StringIO(_written()), dtype=dict.fromkeys(("role", "remembered", "walled_garden"), "string"))
+
+
+def checked_priors(priors: pd.DataFrame | None) -> pd.DataFrame:
+    """The table as it is used. Raises UserError for a missing column, an unknown lens or a number out of bounds."""
+    if priors is None:
+        return usual_priors()
+    usual = usual_priors()
+    lacking = [name for name in ("lens", "mean", "sd", "spread") if name not in priors]
+    if lacking:
+        raise UserError(f"priors lack the column {lacking[0]}; they have {', '.join(map(str, priors.columns))}.")
+    known = set(usual["lens"])
+    for name in priors["lens"]:
+        if name not in known:
+            raise UserError(f"priors name the lens '{shown(name)}', which is none{did_you_mean(str(name), known)}")
+    table = priors.copy()
+    for name in ("error", "reads_touches", "why", *KINDS):
+        if name not in table:
+            table[name] = (
+                pd.NA if name in KINDS else table["lens"].map(dict(zip(usual["lens"], usual[name], strict=True)))
+            )
+    for name in NUMBERS:
+        table[name] = _number(table[name], name, low=-WIDEST if name == "mean" else 0.0)
+    return table
+
+
+def _number(column: pd.Series, name: str, *, low: float) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = ~numbers.between(low, WIDEST)
+    if wrong.any():
+        came = shown(column[wrong].iloc[0])
+        allowed = f"a number from {low:g} to {WIDEST:g}, as a natural logarithm"
+        raise UserError(f"priors, {name}: '{came}' is not allowed; give {allowed}.")
+    return numbers.astype("float64")
+
+
+def bias_of(priors: pd.DataFrame, family: str, kind: tuple[str, str, str]) -> Bias | None:
+    """The row of the table that fits a lens and a channel most closely; None where none fits.
+
+    Args:
+        priors: As `checked_priors` gives it.
+        family: A lens of the table.
+        kind: The channel's role, whether it is remembered, whether it is a walled garden; "" for unknown.
+    """
+    best, closeness = None, -1
+    for row in priors[priors["lens"] == family].to_dict("records"):
+        asked = ["" if pd.isna(row[name]) else str(row[name]).strip().lower() for name in KINDS]
+        close = sum(word != "" for word in asked)
+        if all(word in ("", own) for word, own in zip(asked, kind, strict=True)) and close > closeness:
+            best, closeness = row, close
+    if best is None:
+        return None
+    mean, sd, spread, error = (float(best[name]) for name in NUMBERS)
+    return Bias(mean, sd, spread, error, str(best["reads_touches"]).lower() in ("yes", "true"))

@@ -1,0 +1,183 @@
+"""One honest range per channel: lenses with known biases, pooled; and what each lens does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from martech_lib.attribution.triangulation.pooling import Pooled, pool
+from martech_lib.attribution.triangulation.sampling import SEED, Draws, capped, sample
+from martech_lib.attribution.triangulation.sights import Sights, sights_of
+from martech_lib.core.errors import UserError, shown
+from martech_lib.core.stats import Array
+
+LEVEL = 0.8
+VERDICTS = ("agreed", "wide", "contradicted", "untested")
+WIDE = 3.0  # upper end over lower end
+APART = 0.05  # a test so unlikely, by what the other lenses say of its channel, contradicts them
+SLACK = 1e-3  # the cap is heeded where it is broken more often than this
+CHECKED, DRAWN = 4096, 4096
+
+
+class Range(NamedTuple):
+    """What the lenses together say of one channel.
+
+    Attributes:
+        channel: As written.
+        estimate: Incremental conversions, the median of what is believed; None where no lens speaks.
+        lower: Lower end of the range.
+        upper: Upper end of the range.
+        level: Probability that the truth is inside.
+        verdict: agreed, wide, contradicted or untested.
+    """
+
+    channel: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    level: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Triangulation:
+    """Ranges of all channels, and what stands behind them.
+
+    Attributes:
+        ranges: One a channel, in the order of the table of channels.
+        sights: What the lenses see.
+        conversions: The conversions there were.
+        level: Probability that a channel's truth is inside its range.
+        method: "closed form" or "weighted draws".
+        pooled: The closed form of what is read on the scale of the logarithm; None where there is none.
+        draws: The weighted draws; None with the closed form.
+    """
+
+    ranges: tuple[Range, ...]
+    sights: Sights
+    conversions: float
+    level: float
+    method: str
+    pooled: Pooled | None
+    draws: Draws | None
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a channel: channel, estimate, lower, upper, level, verdict."""
+        frame = pd.DataFrame.from_records(list(self.ranges), columns=list(Range._fields))
+        return frame.astype(dict.fromkeys(("estimate", "lower", "upper", "level"), "float64"))
+
+    @cached_property
+    def effects(self) -> Array:
+        """(K, J): equally likely sets of the channels' conversions, in the order of `sights.channels`; seeded."""
+        return _effects(self.pooled, self.draws)
+
+
+def triangulate(
+    lenses: pd.DataFrame,
+    *,
+    channels: pd.DataFrame,
+    conversions: float,
+    priors: pd.DataFrame | None = None,
+    level: float = LEVEL,
+) -> Triangulation:
+    """Pool several lenses into one range of incremental conversions per channel.
+
+    Args:
+        lenses: channel, lens {last touch, multi-touch, platform, survey, media mix, lift test, or a vendor's name with
+            its basis: a column `basis`, or in brackets, "Acme (attributed)"}, estimate (conversions), lower, upper,
+            level (0 to 1); bounds blank together where a lens has none. One row a channel and lens; lift tests may
+            have several. All of one period.
+        channels: channel, role {demand capture, demand creation, both}, remembered, walled_garden, paid.
+        conversions: All conversions of the period; the channels together cannot have brought more.
+        priors: What is believed of the lenses' biases, as `usual_priors` gives it; that table when None.
+        level: Probability that a channel's truth is inside its range, 0 to 1.
+
+    Raises:
+        TableError: Lenses that cannot be read: all problems at once.
+        UserError: A column is missing, an argument is not allowed, or the lenses cannot be reconciled with so few
+            conversions.
+    """
+    if not 0 < level < 1:
+        raise UserError(f"level came as {level:g}; allowed is a probability between 0 and 1, such as 0.8.")
+    if not isinstance(conversions, int | float | np.number) or not 0 < conversions < np.inf:
+        raise UserError(f"conversions came as {shown(conversions)}; allowed is the number of the period, more than 0.")
+    return pooled_ranges(
+        sights_of(lenses, channels, priors), float(conversions), level=level, order=tuple(channels["channel"])
+    )
+
+
+def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tuple[str, ...]) -> Triangulation:
+    """The same of lenses that are checked already."""
+    if not sights.channels:
+        raise UserError(
+            "No lens speaks of any channel: give at least one estimate with an interval that says something."
+        )
+    pooled = pool(sights) if not np.isnan(sights.estimate).all(axis=0).any() else None
+    draws = sample(sights, conversions) if _needs_draws(sights, pooled, conversions) else None
+    ends = _ends(pooled, draws, level)
+    apart = _contradicted(sights, conversions)
+    rows = {
+        name: Range(name, middle, low, high, level, _verdict(name, low, high, sights.tested, apart))
+        for name, middle, low, high in zip(sights.channels, *ends.tolist(), strict=True)
+    }
+    ranges = tuple(rows.get(name, Range(name, None, None, None, level, "untested")) for name in map(str, order))
+    return Triangulation(
+        ranges, sights, conversions, level, "weighted draws" if draws else "closed form", pooled, draws
+    )
+
+
+def _needs_draws(sights: Sights, pooled: Pooled | None, conversions: float) -> bool:
+    if sights.own_scale or pooled is None:
+        return True
+    return capped(pooled, conversions, rng=np.random.default_rng(SEED), count=CHECKED) > SLACK
+
+
+def _ends(pooled: Pooled | None, draws: Draws | None, level: float) -> Array:
+    """(3, J): middle, lower and upper end of each channel's range, in conversions."""
+    shares = (0.5, (1 - level) / 2, (1 + level) / 2)
+    if draws is not None:
+        return np.array([draws.quantile(share) for share in shares])
+    assert pooled is not None
+    return np.exp([pooled.quantile(share) for share in shares])
+
+
+def _effects(pooled: Pooled | None, draws: Draws | None) -> Array:
+    if draws is not None:
+        return draws.equal(DRAWN)
+    assert pooled is not None
+    return np.exp(pooled.draw(np.random.default_rng(SEED), DRAWN))
+
+
+def _contradicted(sights: Sights, conversions: float) -> frozenset[str]:
+    """Channels whose test the other lenses, tests of other channels among them, hold to be most unlikely."""
+    return frozenset(name for name in sights.tested if _is_apart(sights, name, conversions))
+
+
+def _is_apart(sights: Sights, channel: str, conversions: float) -> bool:
+    """Whether a channel's test lies where the other lenses hardly expect it."""
+    place, at = sights.channels.index(channel), int(np.flatnonzero(sights.is_test)[0])
+    estimate, error = float(sights.estimate[at, place]), float(sights.error[at, place])
+    rest = sights.without_test_of(channel)
+    if channel not in rest.channels:
+        return False
+    believed = pool(rest).draw(np.random.default_rng(SEED), CHECKED)[:, rest.channels.index(channel)]
+    believed = believed[np.exp(np.minimum(believed, 700)) <= conversions]
+    expected = [
+        ndtr((test.estimate - np.exp(believed)) / test.error) for test in sights.own_scale if test.place == place
+    ]
+    expected += [] if np.isnan(estimate) else [ndtr((estimate - believed) / error)]
+    tails = [float(below.mean()) if len(believed) else 0.0 for below in expected]
+    return any(min(tail, 1 - tail) < APART / 2 for tail in tails)
+
+
+def _verdict(name: str, low: float, high: float, tested: frozenset[str], apart: frozenset[str]) -> str:
+    if name not in tested:
+        return "untested"
+    if name in apart:
+        return "contradicted"
+    return "wide" if low <= 0 or high / low > WIDE else "agreed"

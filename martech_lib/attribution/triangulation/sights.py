@@ -1,0 +1,231 @@
+"""What the lenses see, brought to one scale: a frame of estimates -> arrays of logarithms with their errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from martech_lib.attribution.triangulation.lens_rows import checked_channels, checked_lenses
+from martech_lib.attribution.triangulation.priors import (
+    KINDS,
+    LIFT_TEST,
+    Bias,
+    bias_of,
+    checked_priors,
+)
+from martech_lib.core.errors import UserError
+from martech_lib.core.stats import Array, normal_quantile
+
+Flags = npt.NDArray[np.bool_]
+
+SAYS_NOTHING = 5.0  # a standard error of the logarithm beyond which an estimate is none: a factor of 150 either way
+SURE = 0.2  # a test with a smaller relative error is as well read on the logarithm
+
+
+class OwnScale(NamedTuple):
+    """A lift test that is read on its own scale: place of its channel, incremental conversions, standard error."""
+
+    place: int
+    estimate: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Sights:
+    """Everything the lenses see of the channels: L lenses by J channels, both in order of their names.
+
+    Attributes:
+        channels: Those that a lens speaks of.
+        lenses: Their names.
+        estimate: (L, J): logarithm of the conversions; NaN where a lens is silent.
+        error: (L, J): standard error of that logarithm.
+        mean: (L, J): believed bias.
+        sd: (L, J): standard deviation of the bias that is common to a lens.
+        spread: (L, J): standard deviation of the bias that is a channel's own.
+        reads_touches: (L,): whether a lens reads the log of touches.
+        is_test: (L,): whether it is the lift tests.
+        own_scale: Tests that found little, nothing or less.
+        silent: Channels that no lens speaks of.
+        notes: What was assumed.
+    """
+
+    channels: tuple[str, ...]
+    lenses: tuple[str, ...]
+    estimate: Array
+    error: Array
+    mean: Array
+    sd: Array
+    spread: Array
+    reads_touches: Flags
+    is_test: Flags
+    own_scale: tuple[OwnScale, ...] = ()
+    silent: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tested(self) -> frozenset[str]:
+        """Channels with a lift test."""
+        on_log = ~np.isnan(self.estimate[self.is_test]).all(axis=0) if self.is_test.any() else np.array([], dtype=bool)
+        places = {*np.flatnonzero(on_log).tolist(), *(test.place for test in self.own_scale)}
+        return frozenset(self.channels[place] for place in places)
+
+    def without(self, lens: str) -> Sights:
+        """The same without one lens, and without the channels that nobody else speaks of."""
+        kept = np.array([name != lens for name in self.lenses])
+        cut = {
+            name: getattr(self, name)[kept]
+            for name in ("estimate", "error", "mean", "sd", "spread", "reads_touches", "is_test")
+        }
+        own = () if lens == LIFT_TEST else self.own_scale
+        rest = replace(self, lenses=tuple(name for name in self.lenses if name != lens), own_scale=own, **cut)
+        return rest.only(rest._heard)
+
+    def without_test_of(self, channel: str) -> Sights:
+        """The same without the lift tests of one channel, nor of any on their own scale."""
+        estimate = self.estimate.copy()
+        estimate[self.is_test, self.channels.index(channel)] = np.nan
+        rest = replace(self, estimate=estimate, own_scale=())
+        return rest.only(rest._heard)
+
+    @property
+    def _heard(self) -> npt.NDArray[Any]:
+        """Places of the channels that some lens speaks of."""
+        spoken: Flags = np.asarray(~np.isnan(self.estimate).all(axis=0))
+        spoken[[test.place for test in self.own_scale]] = True
+        return np.flatnonzero(spoken)
+
+    def only(self, places: npt.NDArray[Any]) -> Sights:
+        """The same of some channels."""
+        moved = {int(old): new for new, old in enumerate(places)}
+        cut = {name: getattr(self, name)[:, places] for name in ("estimate", "error", "mean", "sd", "spread")}
+        own = tuple(t._replace(place=moved[t.place]) for t in self.own_scale if t.place in moved)
+        return replace(self, channels=tuple(self.channels[p] for p in places), own_scale=own, **cut)
+
+
+def sights_of(lenses: pd.DataFrame, channels: pd.DataFrame, *, priors: pd.DataFrame | None = None) -> Sights:
+    """Check estimates and bring them to one scale.
+
+    Args:
+        lenses: channel, lens, estimate, lower, upper, level; a vendor's name with its basis, in a column `basis` or in
+            brackets after the name. Blank bounds: the usual error of such a lens.
+        channels: channel, role, remembered, walled_garden, paid.
+        priors: As `usual_priors` gives them; those when None.
+
+    Raises:
+        TableError: Rows that cannot be read, all at once.
+        UserError: A column is missing, or priors make no sense.
+    """
+    kinds = checked_channels(channels)
+    return _arranged(checked_lenses(lenses, kinds), kinds, checked_priors(priors))
+
+
+def _arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
+    """Rows without fault as arrays."""
+    rows = rows.assign(scale=[_scale(row) for row in rows.itertuples()])
+    # Tests of one channel are read on one scale, so that they can be taken together.
+    with_own = rows.loc[rows["scale"] == "own", "channel"]
+    bounded_test = (rows["family"] == LIFT_TEST) & (rows["scale"] == "log") & rows["lower"].notna()
+    rows.loc[bounded_test & rows["channel"].isin(with_own), "scale"] = "own"
+    rows = rows[rows["scale"] != "nothing"]
+    names, lenses = tuple(sorted(rows["channel"].unique())), tuple(sorted(rows["lens"].unique()))
+    families = dict(zip(rows["lens"], rows["family"], strict=True))
+    biases = _biases(lenses, families, kinds.loc[list(names)], priors)
+    mean, sd, spread = np.array([bias[:3] for bias in biases.values()]).reshape(len(lenses), len(names), 3).T
+    estimate, error = _seen(rows[rows["scale"] == "log"], (lenses, names), biases)
+    own: list[Any] = [row for row in rows.itertuples() if row.scale == "own"]
+    return Sights(
+        channels=names,
+        lenses=lenses,
+        estimate=estimate,
+        error=error,
+        mean=mean.T,
+        sd=sd.T,
+        spread=spread.T,
+        reads_touches=np.array(
+            [any(biases[lens, name].reads_touches for name in names) for lens in lenses], dtype=bool
+        ),
+        is_test=np.array([families[lens] == LIFT_TEST for lens in lenses], dtype=bool),
+        own_scale=tuple(sorted(OwnScale(names.index(r.channel), float(r.estimate), _linear(r)) for r in own)),
+        silent=tuple(name for name in kinds.index if name not in names),
+    )
+
+
+def _biases(
+    lenses: tuple[str, ...], families: dict[str, str], kinds: pd.DataFrame, priors: pd.DataFrame
+) -> dict[tuple[str, str], Bias]:
+    """(lens, channel) -> what is believed of it. Raises UserError where the table has no row."""
+    of_kind: dict[tuple[str, tuple[str, str, str]], Bias | None] = {}
+    found = {}
+    for lens in lenses:
+        for name, *kind in kinds[["channel", *KINDS]].itertuples(index=False, name=None):
+            asked = families[lens], (str(kind[0]), str(kind[1]), str(kind[2]))
+            if asked not in of_kind:
+                of_kind[asked] = bias_of(priors, *asked)
+            bias = of_kind[asked]
+            if bias is None:
+                raise UserError(f"priors have no row of the lens '{families[lens]}' that fits the channel '{name}'.")
+            found[lens, name] = bias
+    return found
+
+
+def _seen(
+    rows: pd.DataFrame, places: tuple[tuple[str, ...], tuple[str, ...]], biases: dict[tuple[str, str], Bias]
+) -> tuple[Array, Array]:
+    """(L, J) twice: logarithms and their errors, NaN where a lens is silent."""
+    lenses, names = places
+    told: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for row in rows.itertuples():
+        lens, name = str(row.lens), str(row.channel)
+        told.setdefault((lenses.index(lens), names.index(name)), []).append(_on_log(row, biases[lens, name].error))
+    estimate, error = np.full((2, len(lenses), len(names)), np.nan)
+    for place, several in told.items():
+        estimate[place], error[place] = _combined(np.array(several))
+    return estimate, error
+
+
+def _scale(row: Any) -> str:
+    """On which scale the error of a row is normal: log, own, or nothing where it says nothing.
+
+    A test's interval tells by its shape: it lies evenly about the estimate or about its logarithm. One that reaches
+    zero can only be read as it stands.
+    """
+    has_bounds = not pd.isna(row.lower)
+    if row.family != LIFT_TEST:
+        return "nothing" if has_bounds and _on_log(row, 0.0)[1] > SAYS_NOTHING else "log"
+    if not has_bounds:
+        return "log"
+    if np.isinf(row.upper) or np.isinf(row.lower):
+        return "nothing"
+    if row.lower <= 0:
+        return "own"
+    if _linear(row) <= SURE * row.estimate:
+        return "log"
+    by_log = abs(np.log(row.upper * row.lower / row.estimate**2)) / np.log(row.upper / row.lower)
+    by_number = abs(row.upper + row.lower - 2 * row.estimate) / (row.upper - row.lower)
+    scale = "log" if by_log <= by_number else "own"
+    return "nothing" if scale == "log" and _on_log(row, 0.0)[1] > SAYS_NOTHING else scale
+
+
+def _on_log(row: Any, usual: float) -> tuple[float, float]:
+    """Logarithm of an estimate and its standard error; none at all is half a conversion, give or take a factor of e."""
+    estimate = row.estimate or 0.5
+    if pd.isna(row.lower):
+        return float(np.log(estimate)), usual if row.estimate else max(usual, 1.0)
+    z = normal_quantile((1 + row.level) / 2)
+    error = np.log(row.upper / row.lower) / (2 * z) if row.lower > 0 else np.log(row.upper / estimate) / z
+    return float(np.log(estimate)), float(error) if row.estimate else max(float(error), 1.0)
+
+
+def _linear(row: Any) -> float:
+    """Standard error of an estimate on its own scale."""
+    return float((row.upper - row.lower) / (2 * normal_quantile((1 + row.level) / 2)))
+
+
+def _combined(seen: Array) -> tuple[float, float]:
+    """Several tests of one channel as one, weighed by precision."""
+    weights = 1 / np.maximum(seen[:, 1], 1e-6) ** 2
+    return float((seen[:, 0] * weights).sum() / weights.sum()), float(weights.sum() ** -0.5)

@@ -1,0 +1,327 @@
+"""Pooling of lenses: what must not change it, what may not widen it, and a sampler that knows the model's definition alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from martech_lib.attribution import Triangulation, triangulate, usual_priors
+from martech_lib.attribution.triangulation import pooling
+from martech_lib.attribution.triangulation.sights import sights_of
+from martech_lib.core.errors import TableError, UserError
+from tests.triangulation_worlds import ERROR, SD, SPREAD, Drawn, frame, world
+
+PLENTY = 1e9
+seeds = st.integers(0, 10_000)
+
+
+def drawn(seed: int, *, channels: int = 6, tested: int = 2) -> Drawn:
+    return world(np.random.default_rng(seed), "own", channels=channels, tested=tested)
+
+
+def pooled(lenses: pd.DataFrame, of: Drawn, conversions: float = PLENTY) -> Triangulation:
+    return triangulate(lenses, channels=of.channels, conversions=conversions)
+
+
+def numbers(found: Triangulation) -> np.ndarray:
+    return found.to_frame().set_index("channel")[["estimate", "lower", "upper"]].sort_index().to_numpy()
+
+
+def test_a_range_holds_its_estimate_and_bears_its_level() -> None:
+    found = pooled(drawn(1).lenses, drawn(1)).to_frame()
+    assert list(found.columns) == ["channel", "estimate", "lower", "upper", "level", "verdict"]
+    assert ((found["lower"] < found["estimate"]) & (found["estimate"] < found["upper"])).all()
+    assert set(found["level"]) == {0.8}
+    assert set(found.loc[2:, "verdict"]) == {"untested"}
+    assert "untested" not in set(found.loc[:1, "verdict"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.booleans())
+def test_order_of_rows_and_channels_changes_nothing(seed: int, is_tight: bool) -> None:
+    of = drawn(seed)
+    conversions = float(np.exp(of.log_truth).sum()) if is_tight else PLENTY
+    rng = np.random.default_rng(seed)
+    lenses = of.lenses.iloc[rng.permutation(len(of.lenses))]
+    turned = of._replace(channels=of.channels.iloc[rng.permutation(len(of.channels))])
+    before, after = pooled(of.lenses, of, conversions), pooled(lenses, turned, conversions)
+    np.testing.assert_allclose(numbers(before), numbers(after), rtol=1e-9)
+    assert list(after.to_frame()["channel"]) == list(turned.channels["channel"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_doubled_units_double_the_ranges(seed: int) -> None:
+    of = drawn(seed)
+    doubled = of.lenses.assign(**{name: of.lenses[name] * 2 for name in ("estimate", "lower", "upper")})
+    np.testing.assert_allclose(numbers(pooled(doubled, of)), 2 * numbers(pooled(of.lenses, of)), rtol=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.sampled_from(["Acme (attributed)", "Acme (incremental)"]), st.sampled_from([np.inf, 1e300]))
+def test_a_lens_that_knows_nothing_changes_nothing(seed: int, lens: str, upper: float) -> None:
+    of = drawn(seed)
+    lower = 0.0 if np.isinf(upper) else 1e-300
+    empty = [(name, lens, 70.0, lower, upper, 0.8) for name in of.channels["channel"]]
+    more = pd.concat([of.lenses, pd.DataFrame(empty, columns=of.lenses.columns)])
+    np.testing.assert_array_equal(numbers(pooled(more, of)), numbers(pooled(of.lenses, of)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.integers(0, 95), st.integers(0, 5), st.integers(0, 5), st.floats(0.05, 0.95))
+def test_a_surer_lens_widens_no_range_of_its_channel(seed: int, point: int, lens: int, place: int, part: float) -> None:
+    sights = sights_of(drawn(seed).lenses, drawn(seed).channels)
+    fixed = [pooling.grid(sights)[point]]
+    error = sights.error.copy()
+    error[lens, place] *= part
+    before, after = (pooling.pool(s, fixed).sd[0, place] for s in (sights, replace(sights, error=error)))
+    assert after <= before * (1 + 1e-9)
+
+
+def test_a_test_teaches_about_other_channels() -> None:
+    of = drawn(3, channels=8, tested=4)
+    untested = of.lenses[of.lenses["lens"] != "lift test"]
+    width = [
+        np.log(f[4:, 2] / f[4:, 1]).mean() for f in (numbers(pooled(of.lenses, of)), numbers(pooled(untested, of)))
+    ]
+    assert width[0] < width[1]
+
+
+def test_no_more_than_the_conversions_there_were() -> None:
+    of = drawn(5)
+    free, total = pooled(of.lenses, of), float(np.exp(of.log_truth).sum())
+    held = pooled(of.lenses, of, total * 0.7)
+    assert (free.method, held.method) == ("closed form", "weighted draws")
+    assert held.draws is not None
+    assert (held.draws.effects[held.draws.weights > 0].sum(axis=1) <= total * 0.7).all()
+    assert (held.to_frame()["upper"] < free.to_frame()["upper"]).all()
+    # A cap that hardly binds leaves the closed form as it is.
+    slack = pooled(of.lenses, of, total * 1.6)
+    np.testing.assert_allclose(numbers(slack), numbers(free), rtol=0.03)
+
+
+def test_a_test_that_found_nothing_pulls_its_channel_down_and_is_not_dropped() -> None:
+    of = drawn(7)
+    nothing = of.lenses.copy()
+    its = (nothing["lens"] == "lift test") & (nothing["channel"] == "c0")
+    scale = float(np.exp(of.log_truth[0]))
+    nothing.loc[its, ["estimate", "lower", "upper"]] = [-0.1 * scale, -0.6 * scale, 0.4 * scale]
+    found = pooled(nothing, of).to_frame()
+    without = pooled(of.lenses[~((of.lenses["lens"] == "lift test") & (of.lenses["channel"] == "c0"))], of).to_frame()
+    assert found.loc[0, "estimate"] < 0.85 * without.loc[0, "estimate"]
+    assert found.loc[0, "verdict"] != "untested"
+    alone = nothing[(nothing["channel"] != "c0") | its]
+    only_test = pooled(alone, of).to_frame().loc[0]
+    assert 0 <= only_test["lower"] < only_test["upper"] < 0.6 * scale
+
+
+def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]], cap: float) -> np.ndarray:
+    """The model by its definition: a dense covariance of all that is seen, averaged over the grid; theta (K, J)."""
+    seen = of.log_seen.copy()
+    seen[5, list(own)] = np.nan
+    lens, place = np.nonzero(~np.isnan(seen))
+    reads, error = lens < 3, np.asarray(ERROR)[lens]
+    spread = np.asarray(SPREAD)[lens].copy()
+    spread[(lens == 3) & (of.channels["remembered"].to_numpy()[place] == "no")] = 0.5
+    # In these worlds the bias's mean is what is left of the numbers once truth, common and own bias are taken out.
+    means = np.array([means_of(of)[at, j] for at, j in zip(lens, place, strict=True)])
+    off = seen[lens, place] - means - theta[:, place]
+    terms = []
+    grids = product(
+        (0.75, 1.1, 1.6, 2.4), ((0, 0, 0.45), (0.4, 0, 0.15), (0.8, 0, 0.15), (0.8, 0.8, 0.25)), range(-1, 5)
+    )
+    for wide, (readers, everyone, weight), lost in grids:
+        if lost >= 0 and lost not in lens:
+            continue
+        alike = np.where(reads[:, None] & reads, max(readers, everyone), everyone)
+        alike = np.where(lens[:, None] == lens, 1.0, alike)
+        alike = np.where((lens[:, None] == 5) ^ (lens == 5), 0.0, alike)
+        mine = wide * spread * np.where(lens == lost, 3.0, 1.0)
+        common = wide**2 * np.outer(np.asarray(SD)[lens], np.asarray(SD)[lens]) * alike
+        own_part = np.outer(mine, mine) * alike * (place[:, None] == place)
+        covariance = common + own_part + np.diag(error**2)
+        root = np.linalg.cholesky(covariance)
+        squares = (np.linalg.solve(root, off.T) ** 2).sum(axis=0)
+        prior = weight * np.exp(-0.5 * (np.log(wide / 0.95) / 0.45) ** 2) * (0.04 if lost >= 0 else 1.0)
+        terms.append(np.log(prior) - np.log(np.diag(root)).sum() - squares / 2)
+    density = np.logaddexp.reduce(np.array(terms), axis=0)
+    for at, (estimate, se) in own.items():
+        density = density - ((np.exp(theta[:, at]) - estimate) / se) ** 2 / 2
+    return np.where(np.exp(theta).sum(axis=1) <= cap, density, -np.inf)
+
+
+def means_of(of: Drawn) -> np.ndarray:
+    from tests.triangulation_worlds import _means
+
+    return _means(of.channels)
+
+
+def metropolis(of: Drawn, own: dict[int, tuple[float, float]], cap: float, start: np.ndarray) -> np.ndarray:
+    """(chains, steps, J): a random walk of many chains, warmed up; steps as wide as the chains lie apart."""
+    rng = np.random.default_rng(11)
+    chains, steps, warm = 240, 1500, 500
+    at = start + 0.3 * rng.normal(size=(chains, len(start)))
+    at -= np.maximum(np.log(np.exp(at).sum(axis=1) / (0.9 * cap)), 0)[:, None]
+    density, kept = log_density(at, of, own, cap), []
+    root = 0.4 * np.eye(len(start))
+    for step in range(steps):
+        if step in (100, 250, warm):
+            root = 2.4 / np.sqrt(len(start)) * np.linalg.cholesky(np.cov(at.T))
+        tried = at + rng.normal(size=at.shape) @ root.T
+        new = log_density(tried, of, own, cap)
+        taken = np.log(rng.random(chains)) < new - density
+        at, density = np.where(taken[:, None], tried, at), np.where(taken, new, density)
+        if step >= warm:
+            kept.append(at)
+    return np.array(kept).transpose(1, 0, 2)
+
+
+CASES = {
+    "closed form": ({}, PLENTY),
+    "a test that found nothing": ({0: (-15.0, 40.0)}, PLENTY),
+    "a cap that binds": ({}, 0.75),
+    "both": ({1: (30.0, 60.0)}, 0.8),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ranges_are_those_of_a_sampler(case: str) -> None:
+    own, cap = CASES[case]
+    of = world(np.random.default_rng(2), "own", channels=3, tested=2)
+    conversions = cap if cap == PLENTY else cap * float(np.exp(of.log_truth).sum())
+    lenses = of.lenses.copy()
+    for place, (estimate, error) in own.items():
+        its = (lenses["lens"] == "lift test") & (lenses["channel"] == f"c{place}")
+        half = 1.2815515655446004 * error
+        lenses.loc[its, ["estimate", "lower", "upper"]] = [estimate, estimate - half, estimate + half]
+    found = pooled(lenses, of, conversions)
+    assert found.method == ("closed form" if case == "closed form" else "weighted draws")
+    chains = metropolis(of, own, conversions, np.log(found.to_frame()["estimate"].to_numpy()))
+    for column, share in (("estimate", 0.5), ("lower", 0.1), ("upper", 0.9)):
+        by_group = np.quantile(chains.reshape(12, -1, 3), share, axis=1)  # twelve groups of chains
+        mean, error = by_group.mean(axis=0), by_group.std(axis=0, ddof=1) / np.sqrt(12)
+        off = np.log(found.to_frame()[column].to_numpy()) - mean
+        assert (np.abs(off) < 4 * error + 0.01).all(), (column, off, error)
+        assert error.max() < 0.02
+
+
+BAD: dict[str, tuple[dict[str, object], str]] = {
+    "an unknown channel": ({"channel": "c_0"}, "row 2, column channel: 'c_0' is no channel of channels"),
+    "a blank channel": ({"channel": None}, "is no channel of channels"),
+    "a negative estimate": ({"estimate": -3.0, "lower": -9.0}, "column estimate: '-3.0' is below zero"),
+    "a negative bound": ({"lower": -1.0}, "column lower: '-1.0' is below zero"),
+    "bounds the wrong way round": ({"lower": 500.0, "upper": 1.0}, "the bounds stand the wrong way round"),
+    "an estimate outside": ({"lower": 1e6, "upper": 2e6}, "lies outside its own interval"),
+    "text for a number": ({"estimate": "many"}, "column estimate: 'many' is not a number"),
+    "text for a bound": ({"upper": "lots"}, "column upper: 'lots' is not a number"),
+    "a blank estimate": ({"estimate": np.nan}, "column estimate: is blank"),
+    "an endless estimate": ({"estimate": np.inf, "upper": np.inf}, "is infinite"),
+    "one bound": ({"lower": np.nan}, "is blank beside the other bound"),
+    "no width": ({"lower": 7.0, "upper": 7.0, "estimate": 7.0}, "an interval has a width"),
+    "no level": ({"level": np.nan}, "an interval needs its level"),
+    "a level in percent": ({"level": 80}, "lies between 0 and 1"),
+    "an unknown lens": ({"lens": "medai mix"}, "is no lens; allowed are last touch, multi-touch"),
+    "a vendor without basis": ({"lens": "Acme"}, "or a vendor's name with its basis"),
+    "a lens twice": ({"lens": "multi-touch"}, "a second time; give one row a channel, of one period"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_wrong_row_is_told(case: str) -> None:
+    of = drawn(1)
+    change, told = BAD[case]
+    lenses = of.lenses.astype(object)
+    for column, value in change.items():
+        lenses.loc[0, column] = value
+    with pytest.raises(TableError) as error:
+        pooled(lenses, of)
+    assert told in str(error.value)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    of = drawn(1)
+    lenses = of.lenses.astype(object)
+    lenses.loc[0, "channel"], lenses.loc[1, "estimate"], lenses.loc[2, "level"] = "nowhere", "x", 2
+    with pytest.raises(TableError) as error:
+        pooled(lenses, of)
+    assert [problem.row for problem in error.value.problems] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("conversions", [0, -5, np.nan, np.inf, "many", None])
+def test_conversions_must_be_some(conversions: object) -> None:
+    with pytest.raises(UserError, match="allowed is the number of the period, more than 0"):
+        triangulate(drawn(1).lenses, channels=drawn(1).channels, conversions=conversions)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", [0, 1, 80])
+def test_a_level_is_a_probability(level: float) -> None:
+    with pytest.raises(UserError, match="between 0 and 1"):
+        triangulate(drawn(1).lenses, channels=drawn(1).channels, conversions=1e6, level=level)
+
+
+def test_channels_must_make_sense() -> None:
+    of = drawn(1)
+    for change, told in (
+        (of.channels.drop(columns="role"), "lack the column role"),
+        (of.channels.assign(role="demand"), "the role of c0 came as 'demand'"),
+        (pd.concat([of.channels, of.channels.head(1)]), "c0 stands there twice"),
+    ):
+        with pytest.raises(UserError, match=told):
+            triangulate(of.lenses, channels=change, conversions=1e6)
+
+
+def test_lenses_that_claim_far_too_much_are_refused() -> None:
+    of = drawn(1)
+    with pytest.raises(UserError, match="cannot be reconciled with 1 conversions"):
+        pooled(of.lenses, of, 1.0)
+
+
+def test_a_vendor_is_named_with_its_basis() -> None:
+    of = drawn(1)
+    rows = of.lenses[of.lenses["lens"] == "media mix"]
+    beside = pd.concat([of.lenses, rows.assign(lens="Acme", basis="incremental")])
+    inside = pd.concat([of.lenses, rows.assign(lens="Acme (incremental)")])
+    np.testing.assert_allclose(numbers(pooled(beside, of)), numbers(pooled(inside, of)))
+
+
+def test_priors_can_be_edited() -> None:
+    of, priors = drawn(1, tested=0), usual_priors()
+    sure = priors.assign(sd=priors["sd"].where(priors["lens"] != "media mix", 0.01))
+    sure["spread"] = sure["spread"].where(priors["lens"] != "media mix", 0.01)
+    found = triangulate(of.lenses, channels=of.channels, conversions=PLENTY, priors=sure)
+    assert not np.allclose(numbers(found), numbers(pooled(of.lenses, of)))
+    for change, told in (
+        (priors.drop(columns="sd"), "priors lack the column sd"),
+        (priors.assign(sd=-1.0), "priors, sd: '-1.0' is not allowed"),
+        (priors.assign(lens="medai mix"), "priors name the lens 'medai mix'"),
+        (priors[priors["lens"] != "survey"], "priors have no row of the lens 'survey'"),
+    ):
+        with pytest.raises(UserError, match=told):
+            triangulate(of.lenses, channels=of.channels, conversions=PLENTY, priors=change)
+
+
+def test_a_channel_of_which_no_lens_speaks_has_no_numbers() -> None:
+    of = drawn(1)
+    found = pooled(of.lenses[of.lenses["channel"] != "c3"], of).to_frame()
+    assert found.loc[3, ["estimate", "lower", "upper"]].isna().all()
+    assert found.loc[3, "verdict"] == "untested"
+
+
+def test_nothing_seen_is_half_a_conversion_give_or_take() -> None:
+    of = drawn(1)
+    lenses = of.lenses.copy()
+    lenses.loc[0, ["estimate", "lower", "upper", "level"]] = [0.0, np.nan, np.nan, np.nan]
+    assert np.isfinite(numbers(pooled(lenses, of))).all()
+
+
+def test_the_frame_of_a_world_reads_as_it_was_drawn() -> None:
+    of = drawn(4)
+    sights = sights_of(frame(of.log_seen, ERROR), of.channels)
+    places = [sights.lenses.index(lens) for lens in ("last touch", "survey", "lift test")]
+    np.testing.assert_allclose(sights.estimate[places], of.log_seen[[0, 3, 5]], rtol=1e-12)
