@@ -107,7 +107,7 @@ def triangulate(
     if not isinstance(conversions, int | float | np.number) or not 0 < conversions < np.inf:
         raise UserError(f"conversions came as {shown(conversions)}; allowed is the number of the period, more than 0.")
     return pooled_ranges(
-        sights_of(lenses, channels, priors), float(conversions), level=level, order=tuple(channels["channel"])
+        sights_of(lenses, channels, priors=priors), float(conversions), level=level, order=tuple(channels["channel"])
     )
 
 
