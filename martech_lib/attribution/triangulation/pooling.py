@@ -1,10 +1,12 @@
 """The pooled model in closed form: lenses with biases, averaged over how far and how alike they may err.
 
-log y[lens, channel] = theta[channel] + mean[lens, channel] + g sd[lens, channel] u[lens] + d[lens, channel] + e, with
-u ~ N(0, C), d[., channel] ~ N(0, g^2 S C S) for the lenses' spreads S, and e ~ N(0, error^2); theta is flat. Given g
-(how much wider than believed biases are), C (how alike lenses err) and which lens, if any, has lost the thread,
-everything is normal. These are averaged over a grid, each point weighed by its prior times the likelihood of what the
-lenses say.
+log y[lens, channel] = theta[channel] + mean[lens, channel] + g sd[lens, channel] u[lens] + k base[lens, channel]
+(v + w[channel]) + d[lens, channel] + e, with u ~ N(0, C), v ~ N(0, 1), w ~ N(0, BASE_OWN^2), d[., channel] ~ N(0, g^2 S
+C S) for the lenses' spreads S, and e ~ N(0, error^2); theta is flat. v and w are what lenses that share out conversions
+give to channels that capture demand, though it would have come anyway; v has a value for those that do and one for
+those that do both. Given g (how much wider than believed biases are), C (how alike lenses err), k (whether there is
+such a v) and which lens, if any, has lost the thread, everything is normal. These are averaged over a grid, each point
+weighed by its prior times the likelihood of what the lenses say.
 
 Source: additive bias models, Turner et al. (2009), Journal of the Royal Statistical Society A 172(1); weights of a
 grid, Rue, Martino and Chopin (2009), Journal of the Royal Statistical Society B 71(2). The terms: docs/methods.md.
@@ -25,6 +27,8 @@ from martech_lib.core.stats import Array
 WIDER = (0.75, 1.1, 1.6, 2.4)  # times the believed sd and spread
 USUAL_WIDTH, WIDTH_SD = 0.95, 0.45  # of the logarithm of that factor, before anything is seen
 ALIKE = ((0.0, 0.0, 0.45), (0.4, 0.0, 0.15), (0.8, 0.0, 0.15), (0.8, 0.8, 0.25))  # readers of touches, all, weight
+BASE = ((0.0, 0.6), (1.0, 0.4))  # standard deviation of what is given though it would have come anyway, weight
+BASE_OWN = 0.6  # the part of it that is a channel's own, beside that
 LOST, LOST_WEIGHT = 3.0, 0.04  # a lens that lost the thread is so much wider, and that is so likely beside none
 NEGLIGIBLE = 1e-7
 BISECTIONS = 48
@@ -37,6 +41,7 @@ class Settings(NamedTuple):
         wider: Factor of all sds and spreads.
         readers_alike: Correlation of the biases of lenses that read the touches.
         all_alike: Correlation of the biases of any two lenses but tests.
+        base: Standard deviation of what is given to demand capture though it would have come anyway.
         lost: Place of the lens that lost the thread; -1 for none.
         weight: Prior weight, not normalised.
     """
@@ -44,6 +49,7 @@ class Settings(NamedTuple):
     wider: float
     readers_alike: float
     all_alike: float
+    base: float
     lost: int
     weight: float
 
@@ -55,8 +61,9 @@ class Pooled(NamedTuple):
         weights: (N,): posterior weight of each point.
         mean: (N, J): posterior mean of theta.
         own: (N, J): variance of theta where the lens-wide biases are known.
-        loading: (N, J, L): how theta moves with the lens-wide biases.
-        bias_root: (N, L, L): a root R of their posterior covariance, R R'.
+        loading: (N, J, L + 2): how theta moves with the biases that channels share: one a lens, two of what is
+            given though it would have come anyway.
+        bias_root: (N, L + 2, L + 2): a root R of their posterior covariance, R R'.
         settings: The points.
         evidence: Logarithm of the density of what was seen, but for a constant that hangs on its size alone.
     """
@@ -118,8 +125,10 @@ def grid(sights: Sights) -> tuple[Settings, ...]:
     widths = [(g, float(np.exp(-0.5 * (np.log(g / USUAL_WIDTH) / WIDTH_SD) ** 2))) for g in WIDER]
     lost = [(-1, 1.0), *((int(place), LOST_WEIGHT) for place in np.flatnonzero(~sights.is_test))]
     return tuple(
-        Settings(g, readers, everyone, place, by_width * by_likeness * by_place)
-        for (g, by_width), (readers, everyone, by_likeness), (place, by_place) in product(widths, ALIKE, lost)
+        Settings(g, readers, everyone, base, place, by_width * by_likeness * by_base * by_place)
+        for (g, by_width), (readers, everyone, by_likeness), (base, by_base), (place, by_place) in product(
+            widths, ALIKE, BASE, lost
+        )
     )
 
 
@@ -133,8 +142,7 @@ def pool(sights: Sights, settings: Sequence[Settings] | None = None) -> Pooled:
     points = tuple(grid(sights) if settings is None else settings)
     alike = np.stack([_alike(sights, point) for point in points])
     seen: Flags = np.asarray(~np.isnan(sights.estimate)).T  # (J, L), as everything below: points, channels, lenses
-    wider = np.array([p.wider for p in points])[:, None, None]
-    loading = wider * sights.sd.T
+    loading = _loading(sights, points)
     precision, log_sizes = _precision(sights, points, alike, seen)
     off = np.where(seen, (sights.estimate - sights.mean).T, 0.0)
     by_lens = precision.sum(axis=-1)
@@ -142,18 +150,38 @@ def pool(sights: Sights, settings: Sequence[Settings] | None = None) -> Pooled:
     own = 1 / total
     # Theta is flat: what all lenses of a channel share says nothing of their biases.
     contrast = precision - by_lens[..., :, None] * by_lens[..., None, :] * own[..., None, None]
-    weighed = loading[..., :, None] * contrast
-    inner = np.linalg.inv(alike) + (weighed * loading[..., None, :]).sum(axis=1)
-    pull = np.einsum("njlm,jm->nl", weighed, off)
+    weighed = contrast @ loading
+    inner = _prior_precision(alike) + (loading.swapaxes(-1, -2) @ weighed).sum(axis=1)
+    pull = np.einsum("njlm,jl->nm", weighed, off)
     covariance = np.linalg.inv(inner)
     bias = np.einsum("nlm,nm->nl", covariance, pull)
     misfit = np.einsum("jl,njlm,jm->n", off, contrast, off) - (pull * bias).sum(axis=-1)
     sizes = (log_sizes + np.log(total)).sum(axis=-1) + _log_det(alike) + _log_det(inner)
-    moves = own[..., None] * by_lens * loading
-    mean = own * np.einsum("njl,jl->nj", by_lens, off) - np.einsum("njl,nl->nj", moves, bias)
+    moves = own[..., None] * (by_lens[..., None, :] @ loading)[..., 0, :]
+    mean = own * np.einsum("njl,jl->nj", by_lens, off) - np.einsum("njm,nm->nj", moves, bias)
     log_weights = -(misfit + sizes) / 2 + np.log([p.weight for p in points])
     evidence = float(logsumexp(log_weights))
     return Pooled(np.exp(log_weights - evidence), mean, own, moves, np.linalg.cholesky(covariance), points, evidence)
+
+
+def _loading(sights: Sights, points: Sequence[Settings]) -> Array:
+    """(N, J, L, L + 2): how what each lens says of each channel moves with the biases that channels share."""
+    lenses = len(sights.lenses)
+    found = np.zeros((len(points), len(sights.channels), lenses, lenses + 2))
+    places = np.arange(lenses)
+    found[..., places, places] = np.array([p.wider for p in points])[:, None, None] * sights.sd.T
+    base = np.array([p.base for p in points])[:, None, None, None]
+    found[..., lenses:] = base * sights.takes_base.swapaxes(0, 1)
+    return found
+
+
+def _prior_precision(alike: Array) -> Array:
+    """(N, L + 2, L + 2): of the biases that channels share; what is given though it would have come stands alone."""
+    lenses = alike.shape[-1]
+    found = np.zeros((len(alike), lenses + 2, lenses + 2))
+    found[:, :lenses, :lenses] = np.linalg.inv(alike)
+    found[:, [lenses, lenses + 1], [lenses, lenses + 1]] = 1.0
+    return found
 
 
 def _alike(sights: Sights, point: Settings) -> Array:
@@ -172,9 +200,11 @@ def _precision(sights: Sights, points: Sequence[Settings], alike: Array, seen: F
     lost = np.where(np.array([[p.lost] for p in points]) == places, LOST, 1.0)
     spread = np.array([p.wider for p in points])[:, None, None] * lost[:, None, :] * sights.spread.T
     both = seen[:, :, None] & seen[:, None, :]
-    covariance = np.where(both, spread[..., :, None] * alike[:, None] * spread[..., None, :], 0.0)
+    base = BASE_OWN * np.array([p.base for p in points])[:, None, None] * sights.takes_base.sum(axis=-1).T
+    covariance = spread[..., :, None] * alike[:, None] * spread[..., None, :] + base[..., :, None] * base[..., None, :]
+    covariance = np.where(both, covariance, 0.0)
     error = np.where(seen, sights.error.T, 1.0)
-    covariance[..., places, places] = np.where(seen, spread**2 + error**2, 1.0)
+    covariance[..., places, places] = np.where(seen, spread**2 + base**2 + error**2, 1.0)
     return np.where(both, np.linalg.inv(covariance), 0.0), _log_det(covariance)
 
 

@@ -16,6 +16,7 @@ SURVEY, MEDIA_MIX, LIFT_TEST = "survey", "media mix", "lift test"
 LENSES = (LAST_TOUCH, MULTI_TOUCH, PLATFORM, SURVEY, MEDIA_MIX, LIFT_TEST)
 VENDOR = {"attributed": "vendor (attributed)", "incremental": "vendor (incremental)"}
 KINDS = ("role", "remembered", "walled_garden")
+FLAGS = ("reads_touches", "takes_base")
 NUMBERS = ("mean", "sd", "spread", "error")
 WIDEST = 3.0
 
@@ -29,6 +30,7 @@ class Bias(NamedTuple):
         spread: Standard deviation of the part that is the channel's own.
         error: Standard error of an estimate that comes without an interval.
         reads_touches: Whether the lens reads the log of touches, so that it errs as others do that read it.
+        takes_base: Whether it shares out all conversions, those too that would have come anyway.
     """
 
     mean: float
@@ -36,6 +38,7 @@ class Bias(NamedTuple):
     spread: float
     error: float
     reads_touches: bool
+    takes_base: bool
 
 
 @cache
@@ -45,7 +48,7 @@ def _written() -> str:
 
 def usual_priors() -> pd.DataFrame:
     """The table of biases, to be edited and given back: lens, role, remembered, walled_garden (blank: any), mean, sd,
-    spread, error (all of the natural logarithm), reads_touches, why."""
+    spread, error (all of the natural logarithm), reads_touches, takes_base, why."""
     return pd.read_csv(StringIO(_written()), dtype=dict.fromkeys(("role", "remembered", "walled_garden"), "string"))
 
 
@@ -62,7 +65,7 @@ def checked_priors(priors: pd.DataFrame | None) -> pd.DataFrame:
         if name not in known:
             raise UserError(f"priors name the lens '{shown(name)}', which is none{did_you_mean(str(name), known)}")
     table = priors.copy()
-    for name in ("error", "reads_touches", "why", *KINDS):
+    for name in ("error", *FLAGS, "why", *KINDS):
         if name not in table:
             table[name] = (
                 pd.NA if name in KINDS else table["lens"].map(dict(zip(usual["lens"], usual[name], strict=True)))
@@ -99,4 +102,5 @@ def bias_of(priors: pd.DataFrame, family: str, kind: tuple[str, str, str]) -> Bi
     if best is None:
         return None
     mean, sd, spread, error = (float(best[name]) for name in NUMBERS)
-    return Bias(mean, sd, spread, error, str(best["reads_touches"]).lower() in ("yes", "true"))
+    reads_touches, takes_base = (str(best[name]).strip().lower() in ("yes", "true") for name in FLAGS)
+    return Bias(mean, sd, spread, error, reads_touches, takes_base)

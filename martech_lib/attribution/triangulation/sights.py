@@ -22,6 +22,8 @@ from martech_lib.core.stats import Array, normal_quantile
 
 Flags = npt.NDArray[np.bool_]
 
+MATRICES = ("estimate", "error", "mean", "sd", "spread", "takes_base")
+CAPTURE = {"demand capture": (1.0, 0.0), "both": (0.0, 0.5), "demand creation": (0.0, 0.0)}
 SAYS_NOTHING = 5.0  # a standard error of the logarithm beyond which an estimate is none: a factor of 150 either way
 SURE = 0.2  # a test with a smaller relative error is as well read on the logarithm
 
@@ -47,6 +49,8 @@ class Sights:
         sd: (L, J): standard deviation of the bias that is common to a lens.
         spread: (L, J): standard deviation of the bias that is a channel's own.
         reads_touches: (L,): whether a lens reads the log of touches.
+        takes_base: (L, J, 2): 1 where a lens shares out what would have come anyway and the channel captures demand
+            (first), half where it does both (second), else 0.
         is_test: (L,): whether it is the lift tests.
         own_scale: Tests that found little, nothing or less.
         silent: Channels that no lens speaks of.
@@ -61,6 +65,7 @@ class Sights:
     sd: Array
     spread: Array
     reads_touches: Flags
+    takes_base: Array
     is_test: Flags
     own_scale: tuple[OwnScale, ...] = ()
     silent: tuple[str, ...] = ()
@@ -76,10 +81,7 @@ class Sights:
     def without(self, lens: str) -> Sights:
         """The same without one lens, and without the channels that nobody else speaks of."""
         kept = np.array([name != lens for name in self.lenses])
-        cut = {
-            name: getattr(self, name)[kept]
-            for name in ("estimate", "error", "mean", "sd", "spread", "reads_touches", "is_test")
-        }
+        cut = {name: getattr(self, name)[kept] for name in (*MATRICES, "reads_touches", "is_test")}
         own = () if lens == LIFT_TEST else self.own_scale
         rest = replace(self, lenses=tuple(name for name in self.lenses if name != lens), own_scale=own, **cut)
         return rest.only(rest._heard)
@@ -101,7 +103,7 @@ class Sights:
     def only(self, places: npt.NDArray[Any]) -> Sights:
         """The same of some channels."""
         moved = {int(old): new for new, old in enumerate(places)}
-        cut = {name: getattr(self, name)[:, places] for name in ("estimate", "error", "mean", "sd", "spread")}
+        cut = {name: getattr(self, name)[:, places] for name in MATRICES}
         own = tuple(t._replace(place=moved[t.place]) for t in self.own_scale if t.place in moved)
         return replace(self, channels=tuple(self.channels[p] for p in places), own_scale=own, **cut)
 
@@ -148,6 +150,7 @@ def _arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> 
         reads_touches=np.array(
             [any(biases[lens, name].reads_touches for name in names) for lens in lenses], dtype=bool
         ),
+        takes_base=_takes_base(lenses, names, biases, kinds["role"].to_dict()),
         is_test=np.array([families[lens] == LIFT_TEST for lens in lenses], dtype=bool),
         own_scale=tuple(sorted(OwnScale(names.index(r.channel), float(r.estimate), _linear(r)) for r in own)),
         silent=tuple(name for name in kinds.index if name not in names),
@@ -170,6 +173,15 @@ def _biases(
                 raise UserError(f"priors have no row of the lens '{families[lens]}' that fits the channel '{name}'.")
             found[lens, name] = bias
     return found
+
+
+def _takes_base(
+    lenses: tuple[str, ...], names: tuple[str, ...], biases: dict[tuple[str, str], Bias], roles: dict[Any, Any]
+) -> Array:
+    """(L, J, 2): see `Sights.takes_base`."""
+    by_channel = np.array([CAPTURE[roles[name]] for name in names])
+    takes = np.array([[biases[lens, name].takes_base for name in names] for lens in lenses])
+    return np.asarray(takes[..., None] * by_channel)
 
 
 def _seen(

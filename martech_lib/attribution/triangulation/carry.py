@@ -1,0 +1,120 @@
+"""What was measured elsewhere, at another time and another spend, carried over to the period: with a wider interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+
+from martech_lib.core.spoken import count, day, percent
+from martech_lib.core.stats import normal_quantile
+
+ELASTICITY, ELASTICITY_SD = 0.6, 0.15  # conversions go with spend to this power, where nothing else is known
+DRIFT = 0.1  # a month's wandering of a channel's effect: standard deviation of the logarithm
+MONTH = 365.25 / 12
+EXPOSED = ("conversion lift", "audience holdout")  # these compare people with the channel to people without it
+NEARLY_OFF = 0.95
+
+
+class Moved(NamedTuple):
+    """Another spend's effect at this period's: factor, standard deviation of its logarithm, and how in words."""
+
+    factor: float
+    sd: float
+    how: str
+
+
+class Scaled(NamedTuple):
+    """A lift test as the whole market's conversions of the period."""
+
+    estimate: float
+    lower: float
+    upper: float
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lift:
+    """A lift test as it was read.
+
+    Attributes:
+        estimate: Incremental conversions over the test, in its scope.
+        lower: Lower end of its interval.
+        upper: Upper end.
+        level: Level of that interval.
+        start: First day.
+        end: Last day.
+        method: As in the table `lift_tests`.
+        share: Part of the market tested; None for all of it.
+        spend_change: Change of spend over the test; None where unknown.
+        baseline_spend: Spend that would have been usual there; None where unknown.
+    """
+
+    estimate: float
+    lower: float
+    upper: float
+    level: float
+    start: date
+    end: date
+    method: str
+    share: float | None = None
+    spend_change: float | None = None
+    baseline_spend: float | None = None
+
+    @property
+    def days(self) -> int:
+        """How long it ran."""
+        return max((self.end - self.start).days + 1, 1)
+
+
+def ageing(months: float) -> float:
+    """Standard deviation of the logarithm that an estimate gains by standing so many months."""
+    return float(DRIFT * np.sqrt(max(months, 0.0)))
+
+
+def at_spend(then: float | None, now: float | None) -> Moved:
+    """What another spend does to an effect, by the usual elasticity."""
+    if not then or not now:
+        return Moved(1.0, 0.0, "as its spend is not known, taken at the same spend")
+    ratio = float(np.log(now / then))
+    if abs(ratio) < 0.01:
+        return Moved(1.0, 0.0, "at the same spend")
+    said = f"spend {percent(abs(now / then - 1), 0)} {'higher' if ratio > 0 else 'lower'} now"
+    return Moved(float(np.exp(ELASTICITY * ratio)), ELASTICITY_SD * abs(ratio), said)
+
+
+def lift_of_all(lift: Lift, *, days: int, spend: float | None, until: date | None) -> Scaled:
+    """A lift test as what the channel brings to the whole market in the period.
+
+    Args:
+        lift: The test.
+        days: Days of the period.
+        spend: Money spent on the channel in the period; None where unknown.
+        until: Last day of the period, from which the test's age is counted.
+    """
+    scale = days / lift.days / (lift.share or 1.0)
+    part, told = _part(lift)
+    then = None if lift.baseline_spend is None else lift.baseline_spend * scale
+    moved = at_spend(then, spend)
+    months = 0.0 if until is None else abs((until - lift.end).days) / MONTH
+    factor = scale * moved.factor / part
+    extra = float(np.hypot(ageing(months), moved.sd))
+    half = normal_quantile((1 + lift.level) / 2) * extra * abs(lift.estimate)
+    low = lift.estimate - np.hypot(lift.estimate - lift.lower, half)
+    high = lift.estimate + np.hypot(lift.upper - lift.estimate, half)
+    scope = "the whole market" if not lift.share or lift.share >= 1 else f"{percent(lift.share, 0)} of the market"
+    weeks = count(max(round(lift.days / 7), 1), "week")
+    how = f"{lift.method}, {weeks} to {day(lift.end)}, {scope}{told}; {moved.how}"
+    return Scaled(lift.estimate * factor, float(low * factor), float(high * factor), how)
+
+
+def _part(lift: Lift) -> tuple[float, str]:
+    """Which part of the channel's effect the test's change of spend moves: all of it where it went dark."""
+    if lift.method in EXPOSED or not lift.spend_change or not lift.baseline_spend:
+        return 1.0, ""
+    change = lift.spend_change / lift.baseline_spend
+    if change <= -NEARLY_OFF:
+        return 1.0, ""
+    return float(abs((1 + change) ** ELASTICITY - 1)), f", spend changed by {percent(change, 0)}"
