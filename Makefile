@@ -45,7 +45,7 @@ test: $(VENV)/.dev  ## every test, two files at a time (ARGS="-k audit")
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 truth: $(VENV)/.dev  ## the slow checks against worlds whose answer is known, in full
-	@MARTECH_TRUTH=full $(BIN)/python -m pytest -n 2 -rP tests/truth tests/test_attribution_credit.py tests/test_attribution_segment.py $(ARGS)
+	@MARTECH_TRUTH=full $(BIN)/python -m pytest -n 2 -rP tests/truth tests/test_triangulation.py tests/test_attribution_credit.py tests/test_attribution_segment.py $(ARGS)
 
 bench: $(VENV)/.dev  ## time the speed claims and write the README's table anew
 	@$(BIN)/python benchmarks/run_all.py $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from itertools import product
 
@@ -17,6 +18,7 @@ from martech_lib.attribution.triangulation.sights import sights_of
 from martech_lib.core.errors import TableError, UserError
 from tests.triangulation_worlds import ERROR, SD, SPREAD, Drawn, frame, world
 
+IS_FULL = os.environ.get("MARTECH_TRUTH") == "full"
 PLENTY = 1e9
 seeds = st.integers(0, 10_000)
 
@@ -170,13 +172,13 @@ def means_of(of: Drawn) -> np.ndarray:
 def metropolis(of: Drawn, own: dict[int, tuple[float, float]], cap: float, start: np.ndarray) -> np.ndarray:
     """(chains, steps, J): a random walk of many chains, warmed up; steps as wide as the chains lie apart."""
     rng = np.random.default_rng(11)
-    chains, steps, warm = 240, 1500, 500
+    chains, steps, warm = (240, 1500, 500) if IS_FULL else (120, 900, 300)
     at = start + 0.3 * rng.normal(size=(chains, len(start)))
     at -= np.maximum(np.log(np.exp(at).sum(axis=1) / (0.9 * cap)), 0)[:, None]
     density, kept = log_density(at, of, own, cap), []
     root = 0.4 * np.eye(len(start))
     for step in range(steps):
-        if step in (100, 250, warm):
+        if step in (100, 200, warm):
             root = 2.4 / np.sqrt(len(start)) * np.linalg.cholesky(np.cov(at.T))
         tried = at + rng.normal(size=at.shape) @ root.T
         new = log_density(tried, of, own, cap)
@@ -213,7 +215,7 @@ def test_ranges_are_those_of_a_sampler(case: str) -> None:
         mean, error = by_group.mean(axis=0), by_group.std(axis=0, ddof=1) / np.sqrt(12)
         off = np.log(found.to_frame()[column].to_numpy()) - mean
         assert (np.abs(off) < 4 * error + 0.01).all(), (column, off, error)
-        assert error.max() < 0.02
+        assert error.max() < (0.02 if IS_FULL else 0.03)
 
 
 BAD: dict[str, tuple[dict[str, object], str]] = {

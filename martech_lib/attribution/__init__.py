@@ -14,12 +14,12 @@ from martech_lib.attribution.evidence import Evidence, gather
 from martech_lib.attribution.journeys import Journeys, journeys
 from martech_lib.attribution.paths import journeys_from_paths
 from martech_lib.attribution.question import Question
-from martech_lib.attribution.reading import AttributionReading, compare, read, unread
+from martech_lib.attribution.reading import AttributionReading, compare, read, triangulated, unread
 from martech_lib.attribution.segment import Segment
 from martech_lib.attribution.triangulation import Triangulation, triangulate, usual_priors
 
 __all__ = [
     "MODELS", "AttributionReading", "Credit", "CreditRow", "Evidence", "Journeys", "Question", "Segment",
     "Triangulation", "all_credit", "compare", "credit", "gather", "journeys", "journeys_from_paths", "read",
-    "triangulate", "unread", "usual_priors",
+    "triangulate", "triangulated", "unread", "usual_priors",
 ]  # fmt: skip

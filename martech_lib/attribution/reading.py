@@ -23,8 +23,11 @@ from martech_lib.attribution.evidence import Evidence, gather
 from martech_lib.attribution.journeys import Journeys
 from martech_lib.attribution.question import Period, Question
 from martech_lib.attribution.records import missing_records, records
+from martech_lib.attribution.triangulation.picture import Asked, TriangulationReading, lay_together, unpooled
 from martech_lib.core.results import Result
 from martech_lib.core.workspace import Workspace
+
+OF_EVERYBODY = "the other lenses speak of everybody"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +41,13 @@ class AttributionReading(Result):
         period: The time it was asked of.
         lacks: What there is no journey without; "" when there are journeys.
         credit_records: One a model and channel.
+        whole_credit: The same of the whole log, where its truth is known.
         channels: Channels in the order of the page: those first that the leading model credits most.
         beside: Credit beside assists, spend, claims, other lenses and truth.
         ledger: What was read, used and left out: table, what, rows.
         notes: What was assumed, and what to know when reading.
+        triangulated: All lenses together, of the period; None where there are no journeys.
+        triangulated_whole: The same of the whole log, where its truth is known.
     """
 
     company: str
@@ -50,10 +56,13 @@ class AttributionReading(Result):
     period: Period
     lacks: str = ""
     credit_records: tuple[CreditRow, ...] = ()
+    whole_credit: tuple[CreditRow, ...] = ()
     channels: tuple[str, ...] = ()
     beside: Comparisons
     ledger: pd.DataFrame
     notes: tuple[str, ...] = ()
+    triangulated: TriangulationReading | None = None
+    triangulated_whole: TriangulationReading | None = None
 
     @property
     def credit(self) -> pd.DataFrame:
@@ -71,7 +80,7 @@ class AttributionReading(Result):
 
 
 def read(ws: Workspace, question: Question | None = None) -> AttributionReading:
-    """Read a workspace's journeys by every model.
+    """Read a workspace's journeys by every model, and all its lenses together.
 
     Args:
         ws: The workspace. Without touches and conversions, or paths, every reading is "not measured".
@@ -81,12 +90,38 @@ def read(ws: Workspace, question: Question | None = None) -> AttributionReading:
         TableError: A table is there and wrong; all its problems are listed.
         UserError: The question makes no sense.
     """
-    evidence, asked = gather(ws), (question or Question()).checked()
+    evidence, put = gather(ws), (question or Question()).checked()
     if evidence.lacks:
-        return unread(evidence, asked)
-    whole = asked.of_whole_log() if "truth" in evidence.registers else asked
-    journeys = evidence.journeys(asked)
-    return compare(evidence, asked, journeys, whole_log=journeys if whole == asked else evidence.journeys(whole))
+        return unread(evidence, put)
+    whole = put.of_whole_log() if "truth" in evidence.registers else put
+    journeys = evidence.journeys(put)
+    whole_log = journeys if whole == put else evidence.journeys(whole)
+    return triangulated(evidence, compare(evidence, put, journeys, whole_log=whole_log))
+
+
+def triangulated(evidence: Evidence, reading: AttributionReading, *, asked: Asked | None = None) -> AttributionReading:
+    """The same result with all lenses together: what an app repeats when a lens is switched off.
+
+    Raises:
+        TableError: A lens cannot be read.
+        UserError: The way of pooling makes no sense.
+    """
+    how = (asked or Asked())._replace(direct=reading.question.direct, aside=tuple(reading.question.segment.without))
+    before = reading.triangulated
+    own = reading.reading_records[: -len(before.reading_records)] if before else reading.reading_records
+    if reading.lacks:
+        return reading
+    if reading.question.part:
+        told = unpooled(evidence, reading.period, how, f"refused for {reading.question.part} alone: {OF_EVERYBODY}")
+    else:
+        told = lay_together(evidence, reading.credit_records, reading.period, asked=how)
+    whole = None
+    if reading.whole_credit:
+        whole = lay_together(
+            evidence, reading.whole_credit, evidence.period(reading.question.of_whole_log()), asked=how
+        )
+    records = (*own, *told.reading_records)
+    return replace(reading, triangulated=told, triangulated_whole=whole, reading_records=records)
 
 
 def unread(evidence: Evidence, question: Question) -> AttributionReading:
@@ -118,8 +153,10 @@ def compare(
     """
     rows = credit_rows(journeys, question)
     compared = _beside(evidence, question, journeys, rows)
+    whole_credit: tuple[CreditRow, ...] = ()
     if whole_log is not None and "truth" in evidence.registers:
-        compared = compared._replace(gaps=gaps(credit_rows(whole_log, question), evidence.registers["truth"]))
+        whole_credit = credit_rows(whole_log, question)
+        compared = compared._replace(gaps=gaps(whole_credit, evidence.registers["truth"]))
     period = evidence.period(question)
     return AttributionReading(
         reading_records=records(journeys, rows, compared, currency=evidence.currency, asked=(question, period)),
@@ -129,6 +166,7 @@ def compare(
         question=question,
         period=period,
         credit_records=rows,
+        whole_credit=whole_credit,
         channels=_in_order(rows, question.model, journeys.channels),
         beside=compared,
         ledger=journeys.ledger,

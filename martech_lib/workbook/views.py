@@ -125,6 +125,16 @@ def told(error: Exception) -> list[str]:
     return [f"Something of ours broke: {type(error).__name__}. The rest of the page stands."]
 
 
+def picture(chart: Chart, *, kind: Literal["svg", "png"]) -> bytes:
+    """A chart as a file to take away, as wide as in a report."""
+    import vl_convert
+
+    if kind == "svg":
+        return figure_html(chart, width=WIDE).encode()
+    spec = {**chart.to_dict(), "width": WIDE, "background": "white"}
+    return bytes(vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=2))
+
+
 def figure_html(chart: Chart, *, width: int) -> str:
     """A chart as inline SVG at a width in pixels: no script, no request."""
     import vl_convert

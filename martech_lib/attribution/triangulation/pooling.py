@@ -94,7 +94,7 @@ class Pooled(NamedTuple):
 
     def density(self, theta: Array) -> Array:
         """(count,): logarithm of the density of these thetas, (count, J); but for points that weigh next to nothing."""
-        kept = np.flatnonzero(self.weights > NEGLIGIBLE * 1e3)
+        kept = np.flatnonzero(self.weights > NEGLIGIBLE)
         roots = self.loading[kept] @ self.bias_root[kept]
         covariance = roots @ roots.transpose(0, 2, 1)
         channels = np.arange(self.mean.shape[1])

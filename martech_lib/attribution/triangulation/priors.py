@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from io import StringIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -85,22 +86,30 @@ def _number(column: pd.Series, name: str, *, low: float) -> pd.Series:
     return numbers.astype("float64")
 
 
-def bias_of(priors: pd.DataFrame, family: str, kind: tuple[str, str, str]) -> Bias | None:
-    """The row of the table that fits a lens and a channel most closely; None where none fits.
+def bias_of(rows: Sequence[Mapping[str, Any]], kind: tuple[str, str, str]) -> Bias | None:
+    """The row that fits a channel most closely; None where none fits.
 
     Args:
-        priors: As `checked_priors` gives it.
-        family: A lens of the table.
+        rows: Those of one lens, as `rows_by_lens` gives them.
         kind: The channel's role, whether it is remembered, whether it is a walled garden; "" for unknown.
     """
     best, closeness = None, -1
-    for row in priors[priors["lens"] == family].to_dict("records"):
-        asked = ["" if pd.isna(row[name]) else str(row[name]).strip().lower() for name in KINDS]
+    for row in rows:
+        asked = [row[name] for name in KINDS]
         close = sum(word != "" for word in asked)
         if all(word in ("", own) for word, own in zip(asked, kind, strict=True)) and close > closeness:
             best, closeness = row, close
     if best is None:
         return None
     mean, sd, spread, error = (float(best[name]) for name in NUMBERS)
-    reads_touches, takes_base = (str(best[name]).strip().lower() in ("yes", "true") for name in FLAGS)
+    reads_touches, takes_base = (best[name] in ("yes", "true") for name in FLAGS)
     return Bias(mean, sd, spread, error, reads_touches, takes_base)
+
+
+def rows_by_lens(priors: pd.DataFrame) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Lens -> its rows of the table, words in lower case, blanks as ""."""
+    words = {name: priors[name].astype("string").fillna("").str.strip().str.lower() for name in (*KINDS, *FLAGS)}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in priors.assign(**words).to_dict("records"):
+        found.setdefault(str(row["lens"]), []).append({str(key): value for key, value in row.items()})
+    return found

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtr
 
 from martech_lib.attribution.triangulation.pooling import Pooled, pool
-from martech_lib.attribution.triangulation.sampling import SEED, Draws, capped, sample
+from martech_lib.attribution.triangulation.sampling import SEED, Draws, capped, on_log_alone, sample
 from martech_lib.attribution.triangulation.sights import Sights, sights_of
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.stats import Array
@@ -21,6 +21,7 @@ VERDICTS = ("agreed", "wide", "contradicted", "untested")
 WIDE = 3.0  # upper end over lower end
 APART = 0.05  # a test so unlikely, by what the other lenses say of its channel, contradicts them
 SLACK = 1e-3  # the cap is heeded where it is broken more often than this
+LIKELY = 1e-3  # points of the grid that weigh less are passed over in a comparison
 CHECKED, DRAWN = 4096, 4096
 
 
@@ -141,7 +142,7 @@ def _ends(pooled: Pooled | None, draws: Draws | None, level: float) -> Array:
     """(3, J): middle, lower and upper end of each channel's range, in conversions."""
     shares = (0.5, (1 - level) / 2, (1 + level) / 2)
     if draws is not None:
-        return np.array([draws.quantile(share) for share in shares])
+        return draws.quantiles(shares)
     assert pooled is not None
     return np.exp([pooled.quantile(share) for share in shares])
 
@@ -181,3 +182,29 @@ def _verdict(name: str, low: float, high: float, tested: frozenset[str], apart: 
     if name in apart:
         return "contradicted"
     return "wide" if low <= 0 or high / low > WIDE else "agreed"
+
+
+class Pull(NamedTuple):
+    """A channel's estimate without one lens, beside that with all; tests on their own scale are taken by stand-ins."""
+
+    lens: str
+    channel: str
+    without: float
+    with_all: float
+
+
+def pulls(found: Triangulation) -> tuple[Pull, ...]:
+    """Every channel's estimate without each lens in turn, where the others speak of it."""
+    whole = on_log_alone(found.sights)
+    points = pool(whole)
+    likely = [point for point, weight in zip(points.settings, points.weights, strict=True) if weight > LIKELY]
+    with_all = dict(zip(whole.channels, np.exp(pool(whole, likely).quantile(0.5)).tolist(), strict=True))
+    told = []
+    for at, lens in enumerate(whole.lenses if len(whole.lenses) > 1 else ()):
+        rest = whole.without(lens)
+        kept = [p._replace(lost=p.lost - (p.lost > at)) for p in likely if p.lost != at]
+        if not rest.channels or not kept:
+            continue
+        middle = np.exp(pool(rest, kept).quantile(0.5)).tolist()
+        told += [Pull(lens, name, m, with_all[name]) for name, m in zip(rest.channels, middle, strict=True)]
+    return tuple(told)

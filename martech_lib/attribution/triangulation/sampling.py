@@ -10,6 +10,7 @@ Monte Carlo, Journal of Computational and Graphical Statistics 13(4).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,7 +29,9 @@ SEED = 20_260
 FEWEST, MOST = 2**15, 2**18
 ACCURACY = 0.007  # of a range's end, relative: one Monte-Carlo standard error
 DENSITY_AT_END = 0.175  # of a standard normal at its 10 % point
-ROUNDS, FREEDOM = 4, 6
+ROUNDS, FREEDOM = 10, 6
+LEAST_TO_FIT = 60  # draws a channel that a fit rests on
+FAR, FEW = 3.0, 0.01  # lenses whose lowest readings need so many times what there was speak of something else
 ROOM = 0.9  # where no draw keeps the cap, the fit begins with channels that fill so much of it
 
 
@@ -48,12 +51,16 @@ class Draws(NamedTuple):
         """How many unweighted draws these are worth."""
         return float(1 / (self.weights**2).sum())
 
-    def quantile(self, share: float) -> Array:
-        """(J,): the number of conversions that a channel is below with this probability."""
-        order = np.argsort(self.effects, axis=0)
-        reached = np.cumsum(self.weights[order], axis=0) - self.weights[order] / 2
-        sorted_effects = np.take_along_axis(self.effects, order, axis=0)
-        return np.array([np.interp(share, reached[:, j], sorted_effects[:, j]) for j in range(self.effects.shape[1])])
+    def quantiles(self, shares: Sequence[float]) -> Array:
+        """(S, J): the numbers of conversions that a channel is below with these probabilities."""
+        ends = np.empty((len(shares), self.effects.shape[1]))
+        kept = self.weights > 0
+        weights = self.weights[kept]
+        for place, effect in enumerate(self.effects[kept].T):
+            order = np.argsort(effect)
+            reached = np.cumsum(weights[order]) - weights[order] / 2
+            ends[:, place] = np.interp(shares, reached, effect[order])
+        return ends
 
     def equal(self, count: int) -> Array:
         """(count, J): so many draws of equal weight, systematically resampled."""
@@ -63,6 +70,10 @@ class Draws(NamedTuple):
 
 def sample(sights: Sights, conversions: float) -> Draws:
     """Draw the channels' conversions, heeding tests on their own scale and the conversions there were.
+
+    Args:
+        sights: What the lenses see.
+        conversions: All conversions there were.
 
     Raises:
         UserError: The lenses cannot be reconciled with so few conversions.
@@ -74,7 +85,7 @@ def sample(sights: Sights, conversions: float) -> Draws:
         if draws.worth >= min(target.wanted(draws), MOST / 4) or count >= MOST:
             break
         count *= 2
-    if draws.worth < FEWEST / 64:
+    if draws.worth < count / 64 or target.is_far_beyond:
         told = f"The lenses cannot be reconciled with {conversions:,.0f} conversions"
         raise UserError(f"{told}: nearly every reading of them needs more. Check the number, its period and the units.")
     return draws
@@ -96,6 +107,7 @@ class _Target:
         moved = {int(p): at for at, p in enumerate(self.known)}
         self.tests = [test._replace(place=moved[test.place]) for test in own if on_log[test.place]]
         self.plain = pool(rest) if len(self.known) else None
+        self.is_far_beyond = False
         self.led = pool(_with_stand_ins(rest, self.tests)) if self.tests else None
 
     def wanted(self, draws: Draws) -> float:
@@ -112,6 +124,8 @@ class _Target:
         if self.plain is None:
             return self._weighed(np.empty((count, 0)), np.zeros(count), lone)
         theta, log_weights = self._led(rng, count)
+        total = np.exp(np.minimum(theta, 700.0)).sum(axis=1) + lone.sum(axis=1)
+        self.is_far_beyond = bool(np.quantile(total, FEW) > FAR * self.conversions)
         found = self._weighed(theta, log_weights, lone)
         for _ in range(ROUNDS):
             if found.worth >= count / 8:
@@ -132,12 +146,12 @@ class _Target:
     def _fitted(self, rng: np.random.Generator, found: Draws, theta: Array, lone: Array) -> tuple[Array, Array]:
         """Draws of theta from a t distribution fitted to the draws so far."""
         assert self.plain is not None
-        if found.worth < 4 * theta.shape[1]:
+        weights = found.weights
+        if found.worth <= 1:
             total = np.exp(theta).sum(axis=1) + lone.sum(axis=1)
             theta = theta - np.log(np.maximum(total / (ROOM * self.conversions), 1.0))[:, None]
             weights = np.full(len(theta), 1 / len(theta))
-        else:
-            weights = found.weights
+        weights = _evened(weights, LEAST_TO_FIT * theta.shape[1])
         mean = np.asarray(weights @ theta)
         covariance = np.cov(theta.T, aweights=weights).reshape(theta.shape[1], -1) + 1e-9 * np.eye(theta.shape[1])
         root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
@@ -191,12 +205,33 @@ def _stand_in(test: OwnScale) -> tuple[float, float]:
     return float(np.log(centre)), float(min(1.2 * test.error / centre, 1.5))
 
 
+def on_log_alone(sights: Sights) -> Sights:
+    """The same with every test on its own scale replaced by its stand-in: the closed form of this is near the draws."""
+    places = sorted({test.place for test in sights.own_scale})
+    tests = [_together([test for test in sights.own_scale if test.place == place]) for place in places]
+    return replace(_with_stand_ins(sights, tests), own_scale=()) if tests else sights
+
+
 def _with_stand_ins(sights: Sights, tests: list[OwnScale]) -> Sights:
     at = int(np.flatnonzero(sights.is_test)[0])
     estimate, error = sights.estimate.copy(), sights.error.copy()
     for test in tests:
         estimate[at, test.place], error[at, test.place] = _stand_in(test)
     return replace(sights, estimate=estimate, error=error)
+
+
+def _evened(weights: Array, worth: float) -> Array:
+    """Weights raised to the power, 1 at most, at which they are worth so many equal draws: a fit to a few collapses."""
+    if 1 / (weights**2).sum() >= worth:
+        return weights
+    low, high = 0.0, 1.0
+    logs = np.log(np.maximum(weights, 1e-300))
+    for _ in range(20):
+        power = (low + high) / 2
+        evened = np.where(weights > 0, np.exp(power * (logs - logs.max())), 0.0)
+        evened /= evened.sum()
+        low, high = (power, high) if 1 / (evened**2).sum() >= worth else (low, power)
+    return np.asarray(evened)
 
 
 def _log_t(at: Array, mean: Array, root: Array) -> Array:

@@ -16,6 +16,7 @@ from martech_lib.attribution.triangulation.priors import (
     Bias,
     bias_of,
     checked_priors,
+    rows_by_lens,
 )
 from martech_lib.core.errors import UserError
 from martech_lib.core.stats import Array, normal_quantile
@@ -161,13 +162,14 @@ def _biases(
     lenses: tuple[str, ...], families: dict[str, str], kinds: pd.DataFrame, priors: pd.DataFrame
 ) -> dict[tuple[str, str], Bias]:
     """(lens, channel) -> what is believed of it. Raises UserError where the table has no row."""
+    rows = rows_by_lens(priors)
     of_kind: dict[tuple[str, tuple[str, str, str]], Bias | None] = {}
     found = {}
     for lens in lenses:
         for name, *kind in kinds[["channel", *KINDS]].itertuples(index=False, name=None):
             asked = families[lens], (str(kind[0]), str(kind[1]), str(kind[2]))
             if asked not in of_kind:
-                of_kind[asked] = bias_of(priors, *asked)
+                of_kind[asked] = bias_of(rows.get(asked[0], ()), asked[1])
             bias = of_kind[asked]
             if bias is None:
                 raise UserError(f"priors have no row of the lens '{families[lens]}' that fits the channel '{name}'.")

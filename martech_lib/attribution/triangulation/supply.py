@@ -23,6 +23,7 @@ from martech_lib.attribution.triangulation.priors import (
     PLATFORM,
     SURVEY,
 )
+from martech_lib.core.errors import Problem, TableError, UserError, did_you_mean, shown
 from martech_lib.core.spoken import count, number
 from martech_lib.core.stats import normal_quantile
 
@@ -80,7 +81,7 @@ class Supply(NamedTuple):
 
 
 def supply(
-    evidence: Evidence, rows: Sequence[CreditRow], period: Period, *, conversions: float, direct: str = "direct"
+    evidence: Evidence, rows: Sequence[CreditRow], period: Period, *, conversions: float, apart: Sequence[str] = ()
 ) -> Supply:
     """Gather the lenses of a period.
 
@@ -89,8 +90,8 @@ def supply(
         rows: Credit of every model, of this period.
         period: The period.
         conversions: All conversions of the period.
-        direct: The channel that stands for coming by oneself; nobody can be shown it or spared it, so it has no effect
-            to speak of, and no lens is heard on it.
+        apart: Channels on which no lens is heard: the one that stands for coming by oneself, which nobody can be shown
+            or spared, and those set aside.
     """
     known = set(evidence.registers["channels"]["channel"])
     found = [
@@ -104,10 +105,10 @@ def supply(
     strangers = sorted({seen.channel for seen in found} - known)
     notes = [f"left out, as channels.csv does not name them: {', '.join(strangers)}"] if strangers else []
     notes += _without_basis(evidence)
-    if direct in known:
-        notes.append(f"'{direct}' has no range: people who come by themselves were not brought by a channel")
+    for name in sorted(known & set(apart)):
+        notes.append(f"'{name}' has no range: people who come by themselves were not brought, or it was set aside")
     kept = tuple(
-        seen._replace(month=period.words) for seen in found if seen.channel in known and seen.channel != direct
+        seen._replace(month=period.words) for seen in found if seen.channel in known and seen.channel not in apart
     )
     return Supply(kept, tuple(notes))
 
@@ -224,7 +225,7 @@ def _tests(evidence: Evidence, period: Period) -> Iterator[Seen]:
     if "lift_tests" not in evidence.registers:
         return
     spent = spend_of(evidence, period)
-    days, last = _days(evidence, period)
+    days, last = days_of(evidence, period)
     for row in evidence.registers["lift_tests"].to_dict("records"):
         lift = lift_of_all(_lift(row), days=days, spend=spent.get(str(row["channel"])), until=last)
         yield Seen(
@@ -266,7 +267,7 @@ def _summed(
     return {str(channel): float(total) for channel, total in kept.groupby("channel", sort=False)[amount].sum().items()}
 
 
-def _days(evidence: Evidence, period: Period) -> tuple[int, date | None]:
+def days_of(evidence: Evidence, period: Period) -> tuple[int, date | None]:
     """How many days the period has, and its last."""
     if period.month:
         month = pd.Period(period.month, freq="M")
@@ -295,3 +296,50 @@ def _without_basis(evidence: Evidence) -> list[str]:
     named = [_named(lens, basis) for lens, basis in zip(frame["lens"], _basis(frame), strict=True)]
     lost = sorted({str(lens) for lens, name in zip(frame["lens"], named, strict=True) if not name})
     return [f"left out of lenses.csv: {name}, which says neither attributed nor incremental" for name in lost]
+
+
+def refuse_foreign(lenses: pd.DataFrame, channels: pd.DataFrame | None, period: Period, name: str) -> None:
+    """Refuse a table of lenses that does not speak of the channels or the period. Raises TableError or UserError.
+
+    Args:
+        lenses: As a file gave it.
+        channels: The workspace's table of channels; None when it has none.
+        period: The period of the page.
+        name: The file.
+    """
+    known = [] if channels is None else [str(channel) for channel in channels["channel"]]
+    problems = [
+        Problem(
+            "lenses",
+            name,
+            at + 2,
+            "channel",
+            shown(channel),
+            f"is no channel of channels.csv{did_you_mean(channel, known)}",
+        )
+        for at, channel in enumerate(map(str, lenses["channel"]))
+        if channel not in known
+    ]
+    problems += [
+        Problem(
+            "lenses",
+            name,
+            at + 2,
+            "lower",
+            f"{low:g}",
+            f"is above upper, {high:g}: the bounds stand the wrong way round",
+        )
+        for at, (low, high) in enumerate(
+            zip(*(lenses.get(c, pd.Series(np.nan, lenses.index)) for c in ("lower", "upper")), strict=True)
+        )
+        if low > high
+    ]
+    if problems:
+        raise TableError(problems)
+    months = sorted({f"{pd.Timestamp(when):%Y-%m}" for when in lenses["month"]})
+    if not any(period.holds(when) for when in pd.to_datetime(lenses["month"])) and (
+        not period.month or min(months) > period.month
+    ):
+        raise UserError(
+            f"{name} speaks of {', '.join(months[:6])} and not of {period.words}; give that period's estimates."
+        )

@@ -9,13 +9,18 @@ from typing import Any
 import ipywidgets as widgets
 
 from martech_lib.attribution import AttributionReading, charts, words
+from martech_lib.attribution.triangulation import charts as lens_charts
+from martech_lib.attribution.triangulation import words as lens_words
+from martech_lib.attribution.triangulation.picture import Asked, TriangulationReading
 from martech_lib.core.errors import UserError
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import html
 from martech_lib.workbook.apps import attribution_controls as controls
 from martech_lib.workbook.apps import attribution_tables as tables
+from martech_lib.workbook.apps import triangulation_tables as lens_tables
 from martech_lib.workbook.apps.attribution_state import AttributionState, question_of
 from martech_lib.workbook.apps.files import upload
+from martech_lib.workbook.apps.triangulation_controls import PoolingControls, asked_of
 from martech_lib.workbook.notebook import Book
 from martech_lib.workbook.progress import Bar
 from martech_lib.workbook.views import told
@@ -50,8 +55,9 @@ class AttributionApp:
         self.book = book
         self._broken: list[str] = []
         self._settings: list[controls.Settings] = []
+        self._pooling: list[PoolingControls] = []
         with Bar() if book.mode != "report" else nullcontext():
-            self.state = AttributionState(book.workspace, self._asked(book.values))
+            self.state = AttributionState(book.workspace, self._asked(book.values), asked=self._pooled(book.values))
         if book.mode == "report" and (self.state.faults or self._broken):
             raise UserError("\n".join([*self.state.faults, *self._broken]))
         if self.state.reading is not None:
@@ -63,6 +69,7 @@ class AttributionApp:
         self._broken += link.faults
         try:
             question = question_of(link.values, self.state.question)
+            self.state.asked = asked_of(link.values, self.state.asked)
             if link.values.get("data"):
                 self.state.open(Workspace.open(link.values["data"]), question)
             elif link.values:
@@ -74,9 +81,7 @@ class AttributionApp:
 
     def faults(self) -> Any:
         """What is wrong with the input, the link or the last setting; empty when nothing is."""
-        return self.book.screen.html(
-            lambda: html.alert([*self._broken, *self.state.faults, *(f for s in self._settings for f in s.faults)])
-        )
+        return self.book.screen.html(lambda: html.alert([*self._broken, *self.state.faults, *self._control_faults()]))
 
     def say(self, topic: str) -> Any:
         """A paragraph of `attribution.words` by its name: headline, agreement, walk, cost, claimed, truth, ..."""
@@ -111,6 +116,55 @@ class AttributionApp:
 
         return self.book.screen.figure(chart, otherwise=lambda: self._instead(name))
 
+    def lens_say(self, topic: str, *, whole: bool = False) -> Any:
+        """A paragraph of `triangulation.words` by its name: headline, verdicts, pulls, next_test, budget, ..."""
+        speak: Callable[[TriangulationReading], str] = getattr(lens_words, topic)
+        return self._lens_markup(lambda reading: html.say(speak(reading)), whole=whole)
+
+    def lens_tiles(self) -> Any:
+        """The key readings of all lenses together."""
+        return self._lens_markup(lens_tables.key_tiles)
+
+    def lens_table(self, name: str) -> Any:
+        """A table of `triangulation_tables` by its name: ranges, lens_values, how, overcounts, tests, budget."""
+        return self._lens_markup(getattr(lens_tables, f"{name}_table"))
+
+    def lens_notes(self) -> Any:
+        """What the lenses' reading assumed."""
+        return self._lens_markup(lambda reading: "".join(html.note(line) for line in lens_words.notes(reading)))
+
+    def lens_chart(self, name: str) -> Any:
+        """A chart of `triangulation.charts` by its name: ranges, budget, against_truth (of the whole log)."""
+        draw: Callable[[TriangulationReading], Any] = getattr(lens_charts, name)
+        whole = name == "against_truth"
+
+        def chart() -> Any:
+            reading = self._lenses(whole=whole)
+            is_there = reading is not None and reading.ranges and (name != "budget" or reading.budget)
+            return draw(reading) if reading is not None and is_there else None
+
+        return self.book.screen.figure(chart, otherwise="")
+
+    def lens_settings(self) -> Any:
+        """Lenses on and off, what a budget may do, and the priors, as controls."""
+        if self.book.mode == "report":
+            return None
+        self._pooling.append(PoolingControls(self.state, self._follow))
+        return self._pooling[-1].view
+
+    def _lenses(self, *, whole: bool = False) -> TriangulationReading | None:
+        reading = self.state.reading
+        if reading is None:
+            return None
+        return reading.triangulated_whole if whole else reading.triangulated
+
+    def _lens_markup(self, render: Callable[[TriangulationReading], str], *, whole: bool = False) -> Any:
+        def shown() -> str:
+            reading = self._lenses(whole=whole)
+            return "" if reading is None else render(reading)
+
+        return self.book.screen.html(shown)
+
     def settings(self) -> Any:
         """The question as controls."""
         return None if self.book.mode == "report" else self._make_settings()
@@ -123,6 +177,20 @@ class AttributionApp:
             [upload(self.state.upload, self._follow, what="a table of paths"), controls.downloads(self.state)]
         )
 
+    def _control_faults(self) -> list[str]:
+        asked, pooled = (
+            [fault for part in parts for fault in part.faults] for parts in (self._settings, self._pooling)
+        )
+        return [*asked, *pooled]
+
+    def _pooled(self, values: Any) -> Asked | None:
+        """How the notebook's parameters pool the lenses; the usual way where they make no sense, which is told."""
+        try:
+            return asked_of(values)
+        except UserError as error:
+            self._broken += told(error)
+            return None
+
     def _make_settings(self) -> Any:
         self._settings.append(controls.Settings(self.state, self._follow))
         return self._settings[-1].view
@@ -132,13 +200,15 @@ class AttributionApp:
         try:
             return question_of(values)
         except UserError as error:
-            self._broken = told(error)
+            self._broken += told(error)
             return None
 
     def _follow(self) -> None:
         """Bring everything in step."""
         for settings in self._settings:
             settings.follow()
+        for pooling in self._pooling:
+            pooling.follow()
         self.book.screen.refresh()
 
     def _instead(self, name: str) -> str:

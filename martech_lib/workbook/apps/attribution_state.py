@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 from martech_lib import attribution
 from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
 from martech_lib.attribution.segment import segment_of
-from martech_lib.core.errors import UserError, shown
+from martech_lib.attribution.triangulation.backlog import with_test
+from martech_lib.attribution.triangulation.picture import Asked
+from martech_lib.attribution.triangulation.supply import refuse_foreign
+from martech_lib.core.errors import TableError, UserError, shown
+from martech_lib.core.register import parse_register
 from martech_lib.core.spreadsheet import to_csv
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook.views import told
@@ -31,7 +36,8 @@ class AttributionState:
         faults: What is wrong with the workspace or the last question, in words.
     """
 
-    def __init__(self, workspace: Workspace, question: Question | None = None) -> None:
+    def __init__(self, workspace: Workspace, question: Question | None = None, *, asked: Asked | None = None) -> None:
+        self.asked = asked or Asked()
         self.open(workspace, question)
 
     def open(self, workspace: Workspace, question: Question | None = None) -> None:
@@ -57,6 +63,48 @@ class AttributionState:
     def ask(self, **changes: Any) -> None:
         """Answer a question that differs in these fields."""
         self._attempt(lambda: self._take(self._evidence, self.question._replace(**changes)))
+
+    def pool(self, **changes: Any) -> None:
+        """Lay the lenses together in a way that differs in these fields; the credit stays as it is."""
+
+        def change() -> None:
+            asked = self.asked._replace(**changes)
+            if self._reading is not None:
+                self._reading = attribution.triangulated(self._evidence, self._reading, asked=asked)
+            self.asked = asked
+
+        self._attempt(change)
+
+    def upload_lenses(self, name: str, data: bytes) -> list[str]:
+        """Take a table of lenses in place of the workspace's; what was assumed in reading it, in words.
+
+        Raises:
+            UserError: It cannot be read, or speaks of another period; the state stays as it was.
+        """
+        if self._reading is None or self._reading.lacks:
+            raise UserError(NO_READING)
+        found = parse_register("lenses", data, name)
+        if found.problems:
+            raise TableError(found.problems)
+        refuse_foreign(found.frame, self._evidence.registers.get("channels"), self._reading.period, name)
+        evidence = replace(self._evidence, registers={**self._evidence.registers, "lenses": found.frame})
+        self._take(evidence, self.question, journeys=self._journeys)
+        self.faults = []
+        return list(found.notes)
+
+    def ranges_csv(self) -> bytes:
+        """The ranges as a file. Raises UserError when there are none."""
+        found = self._reading.triangulated if self._reading else None
+        if found is None or found.triangulation is None:
+            raise UserError("There are no ranges to download: see above what is missing.")
+        return to_csv(found.triangulation.to_frame())
+
+    def backlog_csv(self) -> bytes:
+        """The backlog with the recommended test as one more row. Raises UserError when no test is recommended."""
+        found = self._reading.triangulated if self._reading else None
+        if found is None or not found.tests:
+            raise UserError("There is no test to write down: see above what is missing.")
+        return to_csv(with_test(self._evidence.registers.get("backlog"), found))
 
     def upload(self, name: str, data: bytes) -> list[str]:
         """Take a table of paths in place of the logs; what was assumed in reading it, in words.
@@ -84,11 +132,14 @@ class AttributionState:
     def _currency(self) -> dict[str, Any]:
         return {key: value for key, value in self._evidence.profile.items() if key == "currency"}
 
-    def _take(self, evidence: Evidence, question: Question) -> None:
+    def _take(
+        self, evidence: Evidence, question: Question, *, journeys: dict[Question, Journeys] | None = None
+    ) -> None:
         question.checked()
         if evidence is not self._evidence:
-            self._journeys = {}
-        self._reading = self._answer(evidence, question)
+            self._journeys = journeys or {}
+        answer = self._answer(evidence, question)
+        self._reading = attribution.triangulated(evidence, answer, asked=self.asked)
         self._evidence, self.question = evidence, question
 
     def _answer(self, evidence: Evidence, question: Question) -> AttributionReading:

@@ -1,0 +1,45 @@
+"""The recommended test as a row of the experiment backlog."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+
+from martech_lib.attribution.triangulation.picture import TriangulationReading
+from martech_lib.attribution.triangulation.testing import HELD
+from martech_lib.core.errors import UserError
+from martech_lib.core.spoken import number, percent
+from martech_lib.core.tables import table
+
+
+def backlog_row(reading: TriangulationReading) -> dict[str, Any]:
+    """The first of the recommended tests, filled in as far as it is known. Raises UserError when there is none."""
+    if not reading.tests or reading.triangulation is None:
+        raise UserError("There is no test to write down: no channel with spend has a range.")
+    first = reading.tests[0]
+    told = next(r for r in reading.ranges if r.channel == first.channel)
+    share = (told.estimate or 0.0) / reading.triangulation.conversions
+    because = f"all lenses together leave {number(told.lower)} to {number(told.upper)} conversions a period"
+    return {
+        "idea": f"Lift test of {first.channel}",
+        "surface": first.channel,
+        "hypothesis_because": f"{because}; the budget would gain by knowing",
+        "change": f"hold {percent(HELD, 0)} of the market out for {first.weeks} weeks",
+        "audience": "the whole market, by region or by user",
+        "primary_metric": "conversions",
+        "mde_relative": round(first.error / reading.triangulation.conversions, 4),
+        "direction": "up" if share >= 0 else "down",
+        "earliest_start": None if reading.as_of is None else reading.as_of + timedelta(days=7),
+        "value_per_unit_lift": None if first.worth is None else round(first.worth, 2),
+    }
+
+
+def with_test(backlog: pd.DataFrame | None, reading: TriangulationReading) -> pd.DataFrame:
+    """The backlog with the recommended test; a row of the same idea is replaced."""
+    row = backlog_row(reading)
+    columns = list(table("backlog").names)
+    kept = pd.DataFrame(columns=columns) if backlog is None else backlog[backlog["idea"] != row["idea"]]
+    rows = [*kept.to_dict("records"), row]
+    return pd.DataFrame(rows, columns=[*columns, *(c for c in kept if c not in columns)])

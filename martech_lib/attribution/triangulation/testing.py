@@ -1,0 +1,151 @@
+"""The next test: what a wrong budget costs now, what a test of each channel would save of it, less what it costs.
+
+The worth of a test is the expected value of sample information: over the results that the test may have, how much more
+the budget that is best after it gains than the one that is best now.
+
+Source: Raiffa and Schlaifer (1961), Applied Statistical Decision Theory; by reweighting draws, Strong et al. (2015),
+Medical Decision Making 35(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+
+from martech_lib.attribution.triangulation.budget import Plan, best_shares, gains
+from martech_lib.core.stats import Array
+
+WEEKS = (4, 8)  # how long a test may run
+HELD = 0.5  # share of the market that goes without, where it tells most
+QUARTER_DAYS = 92
+HORIZON_MONTHS = 3.0  # how long a budget stands that a test has mended
+STRATA, NODES, DRAWS = 12, 5, 1024
+DAYS_OF_WEEK = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stakes:
+    """What tests are weighed by.
+
+    Attributes:
+        conversions: All conversions of the period.
+        days: Its days.
+        value: Money a conversion is worth; None where unknown.
+        cost_per_week: Channel -> money a week of testing costs.
+        last_test: Channel -> last day of its last test.
+        as_of: Today.
+    """
+
+    conversions: float
+    days: int
+    value: float | None
+    cost_per_week: Mapping[str, float]
+    last_test: Mapping[str, date]
+    as_of: date | None
+
+
+class NextTest(NamedTuple):
+    """What testing one channel is worth.
+
+    Attributes:
+        channel: As written.
+        weeks: How long the test would run.
+        error: Standard error of its result, in conversions of the period.
+        saved: Conversions a period that the better budget gains, in expectation.
+        worth: Their money until the next quarter's test; None where a conversion's value is unknown.
+        cost: Money the test costs; None where unknown.
+        net: worth less cost; None where either is unknown.
+        last_test: Last day of the last test; None where there was none.
+        is_overdue: Whether the quarterly test is overdue.
+    """
+
+    channel: str
+    weeks: int
+    error: float
+    saved: float
+    worth: float | None
+    cost: float | None
+    net: float | None
+    last_test: date | None
+    is_overdue: bool
+
+
+def error_of(stakes: Stakes, weeks: int) -> float:
+    """Standard error, in conversions of the period, of a test that half of the market goes without a channel.
+
+    Counts are taken as Poisson: conversions of both halves of the market over the test, scaled to the period.
+    """
+    periods = weeks * DAYS_OF_WEEK / stakes.days
+    return float(np.sqrt(stakes.conversions / periods / (HELD * (1 - HELD))))
+
+
+def ranked(plan: Plan, stakes: Stakes) -> tuple[NextTest, ...]:
+    """Every channel whose money can be moved, the test that brings most first."""
+    if len(plan.channels) < 2:
+        return ()
+    options = [_best(plan, stakes, place) for place in range(len(plan.channels))]
+    # Where none pays for itself the order is by what comes back for the money, so that the cheapest is not first for
+    # being cheap.
+    pays = any((option.net or 0.0) > 0 for option in options)
+    return tuple(sorted(options, key=lambda o: (-(_net_of(o) if pays else _return_of(o)), o.channel)))
+
+
+def wrong_budget(plan: Plan) -> float:
+    """Conversions a period that knowing every effect for certain would gain, in expectation."""
+    drawn = plan.effects[:: max(len(plan.effects) // DRAWS, 1)]
+    return float(_gain(plan, drawn, best_shares(plan, drawn)).mean() - _gain_now(plan, drawn))
+
+
+def saved(plan: Plan, place: int, error: float) -> float:
+    """Conversions a period that the budget gains by a test of one channel with this standard error, in expectation."""
+    drawn = plan.effects[:: max(len(plan.effects) // DRAWS, 1)]
+    own = drawn[:, place]
+    strata = np.quantile(own, (np.arange(STRATA) + 0.5) / STRATA)
+    nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
+    results = (strata[:, None] + error * nodes).ravel()
+    likely = np.tile(heights / heights.sum(), STRATA) / STRATA
+    weights = np.exp(-(((results[:, None] - own) / error) ** 2) / 2)
+    after = (weights @ drawn) / weights.sum(axis=1, keepdims=True)
+    better = _gain(plan, after, best_shares(plan, after)) - _gain(plan, after, _now(plan, drawn))
+    return max(float(likely @ better), 0.0)
+
+
+def _net_of(option: NextTest) -> float:
+    return option.saved if option.net is None else option.net
+
+
+def _return_of(option: NextTest) -> float:
+    return option.worth / option.cost if option.worth is not None and option.cost else option.saved
+
+
+def _best(plan: Plan, stakes: Stakes, place: int) -> NextTest:
+    options = [_option(plan, stakes, place, weeks) for weeks in WEEKS]
+    return max(options, key=_net_of)
+
+
+def _option(plan: Plan, stakes: Stakes, place: int, weeks: int) -> NextTest:
+    name, error = plan.channels[place], error_of(stakes, weeks)
+    gained = saved(plan, place, error)
+    periods = HORIZON_MONTHS * (365.25 / 12) / stakes.days
+    worth = None if stakes.value is None else gained * periods * stakes.value
+    cost = stakes.cost_per_week[name] * weeks if name in stakes.cost_per_week else None
+    net = None if worth is None or cost is None else worth - cost
+    last = stakes.last_test.get(name)
+    is_overdue = last is None or (stakes.as_of is not None and (stakes.as_of - last).days > QUARTER_DAYS)
+    return NextTest(name, weeks, error, gained, worth, cost, net, last, is_overdue)
+
+
+def _now(plan: Plan, drawn: Array) -> Array:
+    return best_shares(plan, drawn.mean(axis=0)[None])
+
+
+def _gain_now(plan: Plan, drawn: Array) -> float:
+    return float(_gain(plan, drawn, _now(plan, drawn)).mean())
+
+
+def _gain(plan: Plan, effects: Array, shares: Array) -> Array:
+    return np.asarray((effects * gains(plan, shares)).sum(axis=1))

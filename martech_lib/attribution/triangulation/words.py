@@ -1,0 +1,218 @@
+"""The triangulation in sentences; every number in them is read from the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from martech_lib.attribution.comparisons import USUAL_CLAIM
+from martech_lib.attribution.triangulation.picture import TriangulationReading
+from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
+from martech_lib.attribution.triangulation.ranges import Pull, Range
+from martech_lib.attribution.triangulation.testing import HELD, NextTest
+from martech_lib.core.spoken import count, day, fitting, listed, money, number, percent
+
+STRONG = 1.15  # a lens that moves an estimate by less hardly pulls
+
+
+def headline(reading: TriangulationReading) -> str:
+    """How many lenses, and what they say together of the channels that brought most."""
+    if reading.lacks:
+        return f"There are no ranges: {reading.lacks}."
+    lenses, ranges = reading.lenses, reading.ranges
+    if len(lenses) < 2:
+        return (
+            f"Red flag: attribution from a single source. Only {lenses[0]} speaks of the channels, so a range says how "
+            f"far that lens usually errs and no more. {_most(ranges)}"
+        )
+    return f"{count(len(lenses), 'lens', plural='lenses')} speak of {reading.period.words}. {_most(ranges)}"
+
+
+def verdicts(reading: TriangulationReading) -> str:
+    """How many channels are agreed upon, wide, contradicted and untested."""
+    if reading.lacks:
+        return ""
+    told = []
+    for verdict, meaning in MEANINGS.items():
+        names = [r.channel for r in reading.ranges if r.verdict == verdict]
+        if names:
+            told.append(f"{listed(names, most=8)}: {meaning}.")
+    return " ".join(told)
+
+
+MEANINGS = {
+    "agreed": "tested, and the lenses agree",
+    "wide": "tested, and still wide",
+    "contradicted": "the test says other than the lenses; look at the test's design before believing either",
+    "untested": "no experiment stands behind it",
+}
+
+
+def verdict(told: Range) -> str:
+    """One channel's verdict as a sentence."""
+    if told.lower is None or told.upper is None:
+        return "No lens is heard on it."
+    times = told.upper / told.lower if told.lower else 0.0
+    wide = f"upper end {times:.1f} times the lower" if times else "reaching down to nothing"
+    return {
+        "agreed": f"Agreed: a test and the other lenses point the same way ({wide}).",
+        "wide": f"Wide: tested, yet the range is broad ({wide}).",
+        "contradicted": f"Contradicted: its test lies where the other lenses hardly expect it ({wide}).",
+        "untested": f"Untested: a range from lenses whose biases are learned on other channels ({wide}).",
+    }[told.verdict]
+
+
+def pulls(reading: TriangulationReading) -> str:
+    """Which lens pulls which channel furthest."""
+    if not reading.pulls:
+        return ""
+    strong = sorted(reading.pulls, key=lambda p: -max(_ratio(p), 1 / _ratio(p)))
+    told = [_pulled(p) for p in strong[:3] if max(_ratio(p), 1 / _ratio(p)) >= STRONG]
+    if not told:
+        return "No single lens decides: leaving out any one of them moves no channel by more than 15 %."
+    return f"Leaving out one lens at a time, the furthest pulls are these: {'; '.join(told)}."
+
+
+def overcounts(reading: TriangulationReading) -> str:
+    """By how much platforms claim too much, by all lenses together."""
+    told = reading.overcounts
+    if not told:
+        return (
+            "" if reading.lacks else "Platforms' overcount is not measured: needs platform_reported.csv for the period."
+        )
+    low, high = USUAL_CLAIM
+    above = [o for o in told if o.verdict == "above"]
+    worst = told[0]
+    said = (
+        f"{worst.channel} claims most beyond what it brought: {worst.factor:.1f} times as much "
+        f"({worst.lower:.1f} to {worst.upper:.1f})."
+    )
+    if not above:
+        return f"{said} All platforms stay within the usual {low:g} to {high:g} times or below."
+    return (
+        f"{said} {count(len(above), 'platform')} {fitting(len(above), 'lies', 'lie')} above the usual {low:g} to "
+        f"{high:g} times: {listed([o.channel for o in above])}."
+    )
+
+
+def agreement(reading: TriangulationReading) -> str:
+    """How alike all lenses rank the channels, and what each smooths over."""
+    found = reading.agreement
+    if reading.lacks:
+        return ""
+    smooths = [
+        text
+        for lens, text in (
+            (MEDIA_MIX, "a media-mix model smooths over the short term"),
+            (LIFT_TEST, "a lift test sees the weeks it ran and smooths over the long term"),
+        )
+        if lens in reading.lenses
+    ]
+    said = (
+        f"Agreement of all lenses is refused: {found.reason}."
+        if found.w is None
+        else f"{count(len(found.judges), 'lens', plural='lenses')} rank {count(found.channels, 'channel')} with a "
+        f"Kendall's W of {found.w:.2f}. Wide disagreement is method disagreement, not method failure."
+    )
+    return f"{said} Mind what they smooth over: {' and '.join(smooths)}." if smooths else said
+
+
+def next_test(reading: TriangulationReading) -> str:
+    """What not knowing costs, and which channel to test."""
+    if not reading.tests or reading.stakes is None:
+        return "" if reading.lacks else "No next test: needs spend.csv with at least two channels that have a range."
+    first, cost = reading.tests[0], reading.stakes
+    said = (
+        f"Not knowing the effects for certain costs about {number(cost, 1)} conversions a period that the best budget "
+        "would gain."
+    )
+    return f"{said} {_recommended(first, reading)} {_overdue(reading.tests)}".rstrip()
+
+
+def budget(reading: TriangulationReading) -> str:
+    """The move of budget, its gain and how sure it is; or to hold."""
+    found = reading.budget
+    if found is None:
+        return "" if reading.lacks else "No budget move: needs spend.csv with at least two channels that have a range."
+    sure = f"better than today's with a probability of {percent(found.better, 0)}"
+    gain = f"{number(found.gain, 1)} conversions a period ({number(found.lower, 1)} to {number(found.upper, 1)})"
+    if found.is_hold:
+        return f"Hold the budget: the best move within the limits would gain {gain} and be {sure}; that is too unsure."
+    ups = [f"{m.channel} {_changed(m.then / m.now - 1)}" for m in found.moves if m.then > m.now * 1.01]
+    downs = [f"{m.channel} {_changed(m.then / m.now - 1)}" for m in found.moves if m.then < m.now * 0.99]
+    sides = " and ".join(part for part in (_side("more for", ups), _side("less for", downs)) if part)
+    return f"Move budget: {sides}. That gains about {gain} and is {sure}. {_curves(reading)}"
+
+
+def truth(reading: TriangulationReading) -> str:
+    """How many ranges hold what each channel truly caused, in a simulated world."""
+    known = [r for r in reading.ranges if r.channel in reading.truth]
+    if not known:
+        return ""
+    held = [r for r in known if (r.lower or 0.0) <= reading.truth[r.channel] <= (r.upper or 0.0)]
+    missed = [r.channel for r in known if r not in held]
+    said = (
+        f"In this simulated world the truth is known: {len(held)} of {len(known)} ranges hold it, where "
+        f"{percent(reading.asked.level, 0)} are meant to."
+    )
+    return f"{said} Missed: {listed(missed, most=8)}." if missed else said
+
+
+def notes(reading: TriangulationReading) -> Sequence[str]:
+    """What was left out, and why."""
+    return [f"{note[:1].upper()}{note[1:]}." for note in reading.notes]
+
+
+def _most(ranges: Sequence[Range]) -> str:
+    told = [f"{r.channel} brought {number(r.estimate)} ({number(r.lower)} to {number(r.upper)})" for r in ranges[:3]]
+    level = f"Each range is meant to hold the truth {percent(ranges[0].level, 0)} of the time." if ranges else ""
+    return f"In conversions that would not have come otherwise, {listed(told)}. {level}" if told else ""
+
+
+def _ratio(pull: Pull) -> float:
+    return pull.with_all / pull.without if pull.without and pull.with_all else 1.0
+
+
+def _pulled(pull: Pull) -> str:
+    way = "up" if pull.with_all > pull.without else "down"
+    return f"{pull.lens} pulls {pull.channel} {way} from {number(pull.without)} to {number(pull.with_all)}"
+
+
+def _recommended(first: NextTest, reading: TriangulationReading) -> str:
+    weeks, saves = f"{first.weeks}-week", f"{number(first.saved, 1)} of them a period"
+    test = f"a {weeks} test of {first.channel} with {percent(HELD, 0)} of the market held out"
+    if first.worth is None or first.cost is None:
+        lacking = "the value of a conversion" if first.worth is None else "test_cost_per_week in channels.csv"
+        return f"Most is learned by {test}, which saves {saves}; its net worth needs {lacking}."
+    worth, cost = money(round(first.worth), reading.currency), money(round(first.cost), reading.currency)
+    if (first.net or 0.0) > 0:
+        return f"Test next: {test}. It saves {saves}, worth {worth} in a quarter, and costs {cost}."
+    return (
+        f"No test pays for itself by a better budget alone: the best for its money, {test}, saves {saves}, worth "
+        f"{worth} in a quarter, and costs {cost}. If the quarterly test is due, take this one."
+    )
+
+
+def _overdue(tests: Sequence[NextTest]) -> str:
+    never = [t.channel for t in tests if t.is_overdue and t.last_test is None]
+    late = [f"{t.channel} (last {day(t.last_test)})" for t in tests if t.is_overdue and t.last_test]
+    told = f"Never tested: {listed(never, most=8)}." if never else ""
+    return f"{told} Quarterly test overdue: {listed(late, most=8)}.".strip() if late else told
+
+
+def _changed(share: float) -> str:
+    return f"{'+' if share > 0 else '-'}{percent(abs(share), 0)}"
+
+
+def _side(words: str, names: Sequence[str]) -> str:
+    return f"{words} {listed(names, most=8)}" if names else ""
+
+
+def _curves(reading: TriangulationReading) -> str:
+    moves = reading.budget.moves if reading.budget else ()
+    assumed = [m.channel for m in moves if not m.is_supplied]
+    if not assumed:
+        return "Response curves come from the media-mix model."
+    power = f"{reading.asked.limits.elasticity:g}"
+    return (
+        f"Without a supplied curve, conversions are taken to go with spend to the power of {power}: {listed(assumed)}."
+    )

@@ -1,0 +1,143 @@
+"""The triangulation's tables and tiles as markup, each from one reading."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from martech_lib.attribution.triangulation import words
+from martech_lib.attribution.triangulation.picture import TriangulationReading
+from martech_lib.attribution.triangulation.priors import LIFT_TEST
+from martech_lib.core.spoken import day, money, number, percent
+from martech_lib.workbook import html
+from martech_lib.workbook.html import Column
+
+KEY_METRICS = (
+    "attribution.lenses", "attribution.lenses_agreement_w", "attribution.wrong_budget", "attribution.budget_gain",
+    "attribution.budget_better",
+)  # fmt: skip
+
+
+def key_tiles(reading: TriangulationReading) -> str:
+    """The key readings as tiles."""
+    totals = {r.metric: r for r in reading.reading_records if not r.segment}
+    return html.tiles(totals[metric] for metric in KEY_METRICS if metric in totals)
+
+
+def ranges_table(reading: TriangulationReading) -> str:
+    """Each channel's range and verdict."""
+    columns = [
+        Column("channel", "Channel"), Column("estimate", "Conversions brought", number, True),
+        Column("between", "Range", str, True), Column("verdict", "What stands behind it"),
+    ]  # fmt: skip
+    rows = [
+        {
+            "channel": r.channel,
+            "estimate": r.estimate,
+            "between": f"{number(r.lower)} to {number(r.upper)}",
+            "verdict": words.verdict(r),
+        }
+        for r in reading.ranges
+    ]
+    return html.table(rows, columns, caption="Conversions each channel brought, by all lenses together") if rows else ""
+
+
+def lens_values_table(reading: TriangulationReading) -> str:
+    """What each lens says of each channel, beside the range."""
+    columns = [Column("channel", "Channel"), *(Column(lens, _titled(lens), str, True) for lens in reading.lenses)]
+    rows = []
+    for told in reading.ranges:
+        row: dict[str, Any] = {"channel": told.channel}
+        for lens in reading.lenses:
+            values = [s.estimate for s in reading.seen if s.lens == lens and s.channel == told.channel]
+            row[lens] = " and ".join(number(value) for value in values)
+        rows.append(row)
+    return html.table(rows, columns, caption="What each lens says, in conversions of the period") if rows else ""
+
+
+def how_table(reading: TriangulationReading) -> str:
+    """How lift tests and estimates made elsewhere were brought to the period."""
+    columns = [
+        Column("channel", "Channel"), Column("lens", "Lens"), Column("estimate", "Conversions", number, True),
+        Column("between", "Interval", str, True), Column("how", "How it was brought to the period"),
+    ]  # fmt: skip
+    told = [s for s in reading.seen if s.lens == LIFT_TEST or s.how.startswith("of ")]
+    rows = [
+        {
+            "channel": s.channel,
+            "lens": _titled(s.lens),
+            "estimate": s.estimate,
+            "between": "" if s.lower is None else f"{number(s.lower)} to {number(s.upper)}",
+            "how": s.how,
+        }
+        for s in told
+    ]
+    return html.table(rows, columns, caption="Tests and estimates, brought to the period") if rows else ""
+
+
+def overcounts_table(reading: TriangulationReading) -> str:
+    """Each platform's claim as a multiple of what it brought."""
+    columns = [
+        Column("channel", "Channel"), Column("claimed", "Claimed", number, True),
+        Column("factor", "Times what it brought", str, True), Column("between", "Range", str, True),
+        Column("verdict", "Against the usual"),
+    ]  # fmt: skip
+    rows = [
+        {
+            "channel": o.channel,
+            "claimed": o.claimed,
+            "factor": f"{o.factor:.1f}",
+            "between": f"{o.lower:.1f} to {o.upper:.1f}",
+            "verdict": "within" if o.verdict == "usual" else o.verdict,
+        }
+        for o in reading.overcounts
+    ]
+    return html.table(rows, columns, caption="Platforms' learned overcount") if rows else ""
+
+
+def tests_table(reading: TriangulationReading) -> str:
+    """Channels to test, best first."""
+    cash = partial(_whole, currency=reading.currency)
+    columns = [
+        Column("channel", "Channel"), Column("weeks", "Weeks", number, True),
+        Column("saved", "Conversions saved a period", str, True), Column("worth", "Worth in a quarter", cash, True),
+        Column("cost", "Cost", cash, True), Column("net", "Net", cash, True), Column("last", "Last test"),
+        Column("due", "Quarterly test"),
+    ]  # fmt: skip
+    rows = [
+        {
+            "channel": t.channel, "weeks": t.weeks, "saved": number(t.saved, 1), "worth": t.worth, "cost": t.cost,
+            "net": t.net, "last": "never" if t.last_test is None else day(t.last_test),
+            "due": "overdue" if t.is_overdue else "done",
+        }
+        for t in reading.tests
+    ]  # fmt: skip
+    return html.table(rows, columns, caption="Which channel to test next") if rows else ""
+
+
+def budget_table(reading: TriangulationReading) -> str:
+    """The move of budget by channel."""
+    cash = partial(money, currency=reading.currency)
+    columns = [
+        Column("channel", "Channel"), Column("now", "Spend now", cash, True), Column("then", "Next", cash, True),
+        Column("change", "Change", str, True), Column("gain", "Conversions gained", str, True),
+        Column("curve", "Response curve"),
+    ]  # fmt: skip
+    found = reading.budget
+    rows = [
+        {
+            "channel": m.channel, "now": m.now, "then": m.then, "change": percent(m.then / m.now - 1, 0),
+            "gain": number(m.gain, 1),
+            "curve": f"{'supplied' if m.is_supplied else 'assumed'}, power {m.elasticity:.2f}",
+        }
+        for m in sorted(found.moves if found else (), key=lambda m: -m.now)
+    ]  # fmt: skip
+    return html.table(rows, columns, caption="The best move of budget within the limits") if rows else ""
+
+
+def _whole(amount: float, *, currency: str) -> str:
+    return money(float(round(amount)), currency)
+
+
+def _titled(lens: str) -> str:
+    return lens[:1].upper() + lens[1:]
