@@ -172,7 +172,7 @@ def _elsewhere(evidence: Evidence, period: Period) -> Iterator[Seen]:
         return
     frame = evidence.registers["lenses"]
     frame = frame.assign(lens=[_named(lens, basis) for lens, basis in zip(frame["lens"], _basis(frame), strict=True)])
-    frame = frame[(frame["lens"] != "") & (frame["estimate"] >= 0)]
+    frame = frame[frame["lens"] != ""]
     for (lens, channel), rows in frame.groupby(["lens", "channel"], sort=False):
         mine = rows[[period.holds(when) for when in rows["month"]]]
         if len(mine):

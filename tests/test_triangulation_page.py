@@ -1,0 +1,193 @@
+"""The lenses of a workspace, and the page made of them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from martech_lib import Workspace, attribution
+from martech_lib.attribution import AttributionReading, Evidence, Question
+from martech_lib.attribution.triangulation import charts, words
+from martech_lib.attribution.triangulation.backlog import backlog_row, with_test
+from martech_lib.attribution.triangulation.picture import Asked, TriangulationReading
+from martech_lib.core.errors import TableError, UserError
+from martech_lib.core.places import sample_dir
+from martech_lib.workbook.apps.attribution_state import AttributionState
+from martech_lib.workbook.apps.triangulation_controls import asked_of
+
+ALL = {"last touch", "multi-touch", "platform", "survey", "media mix", "lift test", "attribution vendor (attributed)"}
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return attribution.gather(Workspace.open(sample_dir() / "fitness"))
+
+
+@pytest.fixture(scope="module")
+def page(evidence: Evidence) -> AttributionReading:
+    question = Question()
+    journeys = evidence.journeys(question)
+    whole = evidence.journeys(question.of_whole_log())
+    return attribution.triangulated(evidence, attribution.compare(evidence, question, journeys, whole_log=whole))
+
+
+@pytest.fixture(scope="module")
+def reading(page: AttributionReading) -> TriangulationReading:
+    assert page.triangulated is not None
+    return page.triangulated
+
+
+def test_every_lens_of_the_sample_is_heard(reading: TriangulationReading) -> None:
+    assert set(reading.lenses) == ALL
+    assert {r.channel for r in reading.ranges} >= {"paid social", "email", "referral"}
+    assert all(seen.how for seen in reading.seen)
+
+
+def test_coming_by_oneself_has_no_range(reading: TriangulationReading) -> None:
+    assert "direct" not in {r.channel for r in reading.ranges}
+    refused = [r for r in reading.reading_records if r.segment == "direct" and r.metric == "attribution.incremental"]
+    assert [(r.status, r.value) for r in refused] == [("refused", None)]
+
+
+def test_the_whole_log_lies_beside_its_truth(page: AttributionReading) -> None:
+    whole = page.triangulated_whole
+    assert whole is not None
+    held = [r.lower <= whole.truth[r.channel] <= r.upper for r in whole.ranges if r.lower is not None and r.upper]  # type: ignore[operator]
+    assert len(held) == 11
+    assert sum(held) >= 7
+    assert f"{sum(held)} of 11 ranges hold it" in words.truth(whole)
+
+
+def test_readings_of_the_page_hold_the_ranges(page: AttributionReading) -> None:
+    by_channel = {r.segment: r for r in page.reading_records if r.metric == "attribution.incremental"}
+    told = {r.channel: r for r in page.triangulated.ranges} if page.triangulated else {}
+    assert by_channel["video"].value == told["video"].estimate
+    assert by_channel["video"].level == 0.8
+
+
+def test_sentences_bear_the_numbers(reading: TriangulationReading) -> None:
+    first = reading.ranges[0]
+    assert f"{first.channel} brought {first.estimate:,.0f}" in words.headline(reading)
+    assert reading.tests[0].channel in words.next_test(reading)
+    assert words.budget(reading).startswith(("Move budget", "Hold the budget"))
+    assert words.pulls(reading) and words.overcounts(reading) and words.agreement(reading)
+    assert all(words.verdict(r) for r in reading.ranges)
+
+
+def test_a_single_lens_is_the_red_flag(evidence: Evidence, page: AttributionReading) -> None:
+    alone = attribution.triangulated(evidence, page, asked=Asked(without=tuple(ALL - {"media mix"}))).triangulated
+    assert alone is not None
+    assert words.headline(alone).startswith("Red flag: attribution from a single source")
+    assert next(r for r in alone.reading_records if r.metric == "attribution.lenses").status == "fail"
+    nobody = attribution.triangulated(evidence, page, asked=Asked(without=tuple(ALL))).triangulated
+    assert (
+        nobody is not None
+        and words.headline(nobody) == "There are no ranges: needs at least one lens that is switched on."
+    )
+
+
+def test_a_part_of_the_customers_has_no_ranges(evidence: Evidence) -> None:
+    question = Question()._replace(segment=Question().segment._replace(customers="new"))
+    found = attribution.triangulated(evidence, attribution.compare(evidence, question, evidence.journeys(question)))
+    assert found.triangulated is not None and "the other lenses speak of everybody" in found.triangulated.lacks
+
+
+def test_pooling_anew_leaves_the_credit_as_it_is(evidence: Evidence, page: AttributionReading) -> None:
+    again = attribution.triangulated(evidence, page, asked=Asked(without=("platform",)))
+    own = [r for r in page.reading_records if r.metric == "attribution.credit"]
+    assert [r for r in again.reading_records if r.metric == "attribution.credit"] == own
+    assert len([r for r in again.reading_records if r.metric == "attribution.lenses"]) == 1
+
+
+@pytest.mark.parametrize("name", ["ranges", "budget"])
+def test_every_chart_is_whole(reading: TriangulationReading, name: str) -> None:
+    chart = getattr(charts, name)(reading).to_dict()
+    assert chart["description"]
+    assert all(rows for rows in chart["datasets"].values())
+
+
+def test_the_truth_is_drawn(page: AttributionReading) -> None:
+    assert page.triangulated_whole is not None
+    assert len(charts.against_truth(page.triangulated_whole).to_dict()["datasets"]["rows"]) == 11
+
+
+def test_the_recommended_test_is_a_row_of_the_backlog(reading: TriangulationReading) -> None:
+    row = backlog_row(reading)
+    assert row["idea"] == f"Lift test of {reading.tests[0].channel}"
+    assert row["earliest_start"] == date(2026, 11, 7)
+    before = pd.DataFrame({"idea": ["Shorter page", row["idea"]], "surface": ["web", "old"]})
+    after = with_test(before, reading)
+    assert list(after["idea"]) == ["Shorter page", row["idea"]]
+    assert list(after["surface"]) == ["web", row["surface"]]
+
+
+@pytest.fixture(scope="module")
+def state() -> AttributionState:
+    return AttributionState(Workspace.open(sample_dir() / "fitness"))
+
+
+HEADER = "channel,lens,month,estimate,lower,upper,level,basis\n"
+UPLOADS = {
+    "an unknown channel": (
+        "vidoe,media mix,2026-10,10,5,20,0.9,incremental",
+        "is no channel of channels.csv; did you mean video?",
+    ),
+    "negative values": ("video,media mix,2026-10,-10,-20,-5,0.9,incremental", "-10"),
+    "bounds the wrong way round": (
+        "video,media mix,2026-10,10,20,5,0.9,incremental",
+        "the bounds stand the wrong way round",
+    ),
+    "another period": ("video,media mix,2027-03,10,5,20,0.9,incremental", "speaks of 2027-03 and not of October 2026"),
+    "text for numbers": ("video,media mix,2026-10,many,5,20,0.9,incremental", "is not a number"),
+}
+
+
+@pytest.mark.parametrize("case", UPLOADS)
+def test_a_wrong_file_of_lenses_is_told_and_changes_nothing(state: AttributionState, case: str) -> None:
+    row, told = UPLOADS[case]
+    before = state.reading
+    with pytest.raises((TableError, UserError)) as error:
+        state.upload_lenses("mine.csv", (HEADER + row + "\n").encode())
+    assert told in str(error.value)
+    assert state.reading is before
+
+
+def test_a_file_of_lenses_takes_the_place_of_the_workspaces() -> None:
+    state = AttributionState(Workspace.open(sample_dir() / "fitness"))
+    row = "video,Acme,2026-10,400,300,500,0.9,incremental\n"
+    state.upload_lenses("mine.csv", (HEADER + row).encode())
+    assert state.reading is not None and state.reading.triangulated is not None
+    assert "Acme (incremental)" in state.reading.triangulated.lenses
+    assert "media mix" not in state.reading.triangulated.lenses
+    assert state.ranges_csv().startswith(b"\xef\xbb\xbfchannel") or b"channel,estimate" in state.ranges_csv()
+    assert b"Lift test of" in state.backlog_csv()
+
+
+def test_a_refused_limit_leaves_the_last_good_answer(state: AttributionState) -> None:
+    before = state.reading
+    state.pool(**asked_of({"budget": "9,000,000"}, state.asked)._asdict())
+    assert "cannot be reached" in state.faults[0]
+    assert state.reading is before
+    state.pool(without=("platform",))
+    assert not state.faults
+    state.pool(without=())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"floors": "video"}, {"ceilings": "video=much"}, {"budget": "lots"}, {"step": 3.0}, {"conversion_value": "x"}],
+)
+def test_settings_that_cannot_be_read_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(UserError):
+        asked_of(values)
+
+
+def test_settings_are_read() -> None:
+    found = asked_of({"floors": "video=2000; display=500", "budget": "$24k", "lenses_off": "platform; survey"})
+    assert dict(found.limits.floors) == {"video": 2000.0, "display": 500.0}
+    assert found.limits.budget == 24_000
+    assert found.without == ("platform", "survey")
+    assert np.isclose(found.limits.step, 0.2)
