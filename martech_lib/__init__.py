@@ -3,7 +3,7 @@
 Where things are
     core/         input tables, the workspace that holds them, the records every analysis returns
     stack/        the stack audit: inventory -> findings, decisions, savings, build order, roadmap
-    attribution/  touches and conversions, in any engine -> credit by channel and model, with its uncertainty
+    attribution/  touches and conversions, in any engine -> credit by channel and model; all lenses -> a range
     workbook/     one notebook in three modes (lab, app, report) and the `martech` command
 
     >>> from martech_lib import Workspace, stack

@@ -18,7 +18,7 @@ from martech_lib.attribution import Evidence, Question, Segment
 from martech_lib.core.places import sample_dir
 
 PAGE = "/voila/render/2-attribution-triangulation.ipynb"
-CHARTS = 8
+CHARTS = 11
 WAIT = 60_000
 SOON = 15_000
 MARKS = ".mark-rect path, .mark-symbol path, .mark-rule line"
@@ -325,7 +325,7 @@ def look_at_60_channels(shown: Any) -> None:
     assert len(credit(shown)) == 60
     labels = shown.eval_on_selector_all(".wb-live", "all => all.map(e => e.getAttribute('aria-label') || '')")
     assert labels[0].startswith("Credited conversions of the 25 most credited of 60 channels by 4 models")
-    assert shown.locator(".wb-choices").last.get_by_role("checkbox").count() == 60
+    assert shown.locator(".wb-choices").nth(1).get_by_role("checkbox").count() == 60
 
 
 def set_channels_aside(shown: Any) -> None:

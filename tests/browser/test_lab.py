@@ -97,7 +97,7 @@ def test_the_attribution_notebook_shows_every_chart_and_a_slider_moves_one(
     shown = page.page
     run_all(shown, lab_of_journeys, "2-attribution-triangulation")
     assert shown.locator(".jp-mod-error").count() == 0
-    assert scrolled(shown) == 8
+    assert scrolled(shown) == 11
     shown.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 900 }")
     handle = shown.locator(".widget-slider", has_text="Lookback, days").locator(".noUi-handle")
     handle.scroll_into_view_if_needed()

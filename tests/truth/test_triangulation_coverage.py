@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from martech_lib.attribution import triangulate
+from martech_lib.attribution import Evidence, Question, triangulate
+from martech_lib.attribution.reading import credit_rows
+from martech_lib.attribution.triangulation.supply import supply
+from martech_lib.core.simulate import simulate
 from tests.triangulation_worlds import LENSES, Drawn, world
 
 IS_FULL = os.environ.get("MARTECH_TRUTH") == "full"
@@ -62,3 +66,52 @@ def test_ranges_hold_the_truth(family: str) -> None:
         assert rmse(part["off"]) < rmse(part["mean of lenses"])
         if family == "own":
             assert rmse(part["off"]) <= min(single.values())
+
+
+SIMULATED = 200 if IS_FULL else 12
+
+
+def simulated(seed: int) -> pd.DataFrame:
+    """One world of `simulate`, whose lenses are computed from touches and registers; a row a channel with a range."""
+    of = simulate(users=20_000, seed=seed)
+    registers = {name: of.tables[name] for name in ("spend", "platform_reported", "survey", "lift_tests", "lenses")}
+    evidence = Evidence(
+        profile={"as_of_date": date(2026, 10, 31)},
+        registers={**registers, "channels": of.tables["channels"]},
+        touches=of.tables["touches"],
+        conversions=of.tables["conversions"],
+    )
+    question = Question(whole_log=True)
+    rows = credit_rows(evidence.journeys(question), question)
+    conversions = float(len(of.tables["conversions"]))
+    lenses = supply(evidence, rows, evidence.period(question), conversions=conversions, apart=["direct"]).to_frame()
+    found = triangulate(lenses, channels=of.tables["channels"], conversions=conversions).to_frame().dropna()
+    caused = of.truth[of.truth["kind"] == "channel"].set_index("name")["incremental_conversions"].clip(lower=1)
+    truth = np.log(found["channel"].map(caused).to_numpy())
+    low, middle, high = np.log(found[["lower", "estimate", "upper"]].to_numpy()).T
+    beyond = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
+    positive = lenses[lenses["estimate"] > 0]
+    plain = np.log(positive["estimate"]).groupby(positive["channel"]).mean()
+    return pd.DataFrame(
+        {
+            "is_tested": found["verdict"] != "untested",
+            "is_held": beyond == 0,
+            "off": middle - truth,
+            "score": high - low + 2 / 0.2 * beyond,
+            "mean of lenses": found["channel"].map(plain).to_numpy() - truth,
+        }
+    )
+
+
+def test_ranges_hold_the_truth_of_simulated_companies() -> None:
+    found = pd.concat([simulated(seed) for seed in range(SIMULATED)], keys=range(SIMULATED), names=["world"])
+    for is_tested, part in found.groupby("is_tested"):
+        by_world = part.groupby("world")["is_held"].mean()
+        held, error = by_world.mean(), by_world.std() / np.sqrt(SIMULATED)
+        print(
+            f"simulated, {'tested' if is_tested else 'untested'}: held {held:.3f} ({error:.3f}), interval score "
+            f"{part['score'].mean():.2f}, RMSE(log) {rmse(part['off']):.3f}, mean of lenses "
+            f"{rmse(part['mean of lenses']):.3f}"
+        )
+        assert held >= 0.70 - (0.0 if IS_FULL else 3 * error)
+        assert rmse(part["off"]) < rmse(part["mean of lenses"])

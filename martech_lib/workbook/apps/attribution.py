@@ -143,7 +143,7 @@ class AttributionApp:
             is_there = reading is not None and reading.ranges and (name != "budget" or reading.budget)
             return draw(reading) if reading is not None and is_there else None
 
-        return self.book.screen.figure(chart, otherwise="")
+        return self.book.screen.figure(chart, otherwise=lambda: self._instead_of_lenses(name))
 
     def lens_settings(self) -> Any:
         """Lenses on and off, what a budget may do, and the priors, as controls."""
@@ -220,6 +220,14 @@ class AttributionApp:
         if reading is not None and reading.question.part and name in OF_EVERYBODY:
             return f"Refused for {reading.question.part} alone: the figures speak of everybody."
         return INSTEAD.get(name, "There is nothing to draw: no conversion with a touch before it.")
+
+    def _instead_of_lenses(self, name: str) -> str:
+        reading = self.state.reading
+        if reading is None or reading.lacks or name == "against_truth":
+            return self._instead("against_truth")
+        found = reading.triangulated
+        lacks = found.lacks if found else ""
+        return f"Not measured: {lacks or 'needs spend.csv with at least two channels that have a range'}."
 
     def _markup(self, render: Callable[[AttributionReading], str], *, always: bool = False) -> Any:
         def shown() -> str:
