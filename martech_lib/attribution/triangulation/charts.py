@@ -138,7 +138,7 @@ def _lens_scales(shown: list[str]) -> tuple[alt.Color, alt.Shape]:
     extra = {name: VENDOR_COLOURS[at % len(VENDOR_COLOURS)] for at, name in enumerate(vendors)}
     colours = [{**COLOURS, **extra}[name] for name in shown]
     shapes = [SHAPES.get(name, "triangle-down") for name in shown]
-    legend = alt.Legend(columns=2, labelLimit=220, symbolOpacity=1)
+    legend = alt.Legend(columns=2, labelLimit=100, symbolOpacity=1)
     return (
         alt.Color("lens:N", title=None, scale=alt.Scale(domain=shown, range=colours), legend=legend),
         alt.Shape("lens:N", title=None, scale=alt.Scale(domain=shown, range=shapes), legend=legend),

@@ -21,9 +21,9 @@ from martech_lib.workbook.widgets import Download, Grid
 
 STYLE = {"description_width": "initial"}
 PRIOR_COLUMNS = (
-    ("lens", "Lens", 150), ("role", "Role", 150), ("remembered", "Remembered", 105),
-    ("walled_garden", "Walled garden", 115), ("mean", "Usual error, log", 120), ("sd", "Of the lens, sd", 115),
-    ("spread", "Of a channel, sd", 125), ("why", "Why", 300),
+    ("lens", "Lens", 180), ("role", "Role", 170), ("remembered", "Remembered", 140),
+    ("walled_garden", "Walled garden", 160), ("mean", "Usual error", 140), ("sd", "Lens sd", 110),
+    ("spread", "Channel sd", 130), ("why", "Why", 360),
 )  # fmt: skip
 EDITABLE = ("mean", "sd", "spread")
 FIELDS = {
@@ -65,9 +65,9 @@ class PoolingControls:
                 widgets.Label("Lenses heard").add_class("wb-choices-head"),
                 self._lenses,
                 widgets.VBox(controls).add_class("wb-controls"),
-                widgets.Label("What is believed of the lenses before their numbers are seen").add_class(
-                    "wb-choices-head"
-                ),
+                widgets.Label(
+                    "What is believed of the lenses before their numbers are seen, as natural logarithms"
+                ).add_class("wb-choices-head"),
                 self._grid,
                 upload(state.upload_lenses, changed, what="lenses"),
                 self._downloads(),
