@@ -65,12 +65,14 @@ def nested(seed: int, place: int, error: float) -> tuple[float, float]:
 def test_the_worth_of_a_test_is_that_of_brute_force(place: int, error: float) -> None:
     by_force, noise = nested(place, place, error)
     # Beside the noise of brute force: strata of the effect, and a quarter of the draws.
-    assert saved(small_plan(5, channels=2), place, error) == pytest.approx(by_force, abs=4 * noise + 0.08 * by_force)
+    assert saved(small_plan(5, channels=2), [(place, error)])[0] == pytest.approx(
+        by_force, abs=4 * noise + 0.08 * by_force
+    )
 
 
 def test_a_surer_test_is_worth_more_and_none_more_than_knowing_all() -> None:
     plan = small_plan(3)
-    worths = [saved(plan, 2, error) for error in (5.0, 50.0, 200.0, 2000.0)]
+    worths = saved(plan, [(2, error) for error in (5.0, 50.0, 200.0, 2000.0)]).tolist()
     assert worths == sorted(worths, reverse=True)
     assert worths[0] <= wrong_budget(plan)
     assert worths[-1] < 0.05 * worths[0]

@@ -12,7 +12,8 @@ from martech_lib import Workspace, attribution
 from martech_lib.attribution import AttributionReading, Evidence, Question
 from martech_lib.attribution.triangulation import charts, words
 from martech_lib.attribution.triangulation.backlog import backlog_row, with_test
-from martech_lib.attribution.triangulation.picture import Asked, TriangulationReading
+from martech_lib.attribution.triangulation.laid import Asked
+from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.core.errors import TableError, UserError
 from martech_lib.core.places import sample_dir
 from martech_lib.workbook.apps.attribution_state import AttributionState

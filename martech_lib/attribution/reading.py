@@ -23,7 +23,13 @@ from martech_lib.attribution.evidence import Evidence, gather
 from martech_lib.attribution.journeys import Journeys
 from martech_lib.attribution.question import Period, Question
 from martech_lib.attribution.records import missing_records, records
-from martech_lib.attribution.triangulation.picture import Asked, TriangulationReading, lay_together, unpooled
+from martech_lib.attribution.triangulation.laid import Asked
+from martech_lib.attribution.triangulation.picture import (
+    TriangulationReading,
+    lay_together,
+    ranges_alone,
+    unpooled,
+)
 from martech_lib.core.results import Result
 from martech_lib.core.workspace import Workspace
 
@@ -114,12 +120,12 @@ def triangulated(evidence: Evidence, reading: AttributionReading, *, asked: Aske
     if reading.question.part:
         told = unpooled(evidence, reading.period, how, f"refused for {reading.question.part} alone: {OF_EVERYBODY}")
     else:
-        told = lay_together(evidence, reading.credit_records, reading.period, asked=how)
+        told = lay_together(evidence, reading.credit_records, reading.period, asked=how, before=before)
     whole = None
     if reading.whole_credit:
-        whole = lay_together(
-            evidence, reading.whole_credit, evidence.period(reading.question.of_whole_log()), asked=how
-        )
+        period = evidence.period(reading.question.of_whole_log())
+        last = reading.triangulated_whole
+        whole = ranges_alone(evidence, reading.whole_credit, period, asked=how, before=last)
     records = (*own, *told.reading_records)
     return replace(reading, triangulated=told, triangulated_whole=whole, reading_records=records)
 

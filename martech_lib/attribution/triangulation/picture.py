@@ -15,40 +15,20 @@ from martech_lib.attribution.comparisons import USUAL_CLAIM
 from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
-from martech_lib.attribution.triangulation.budget import BudgetMove, Limits, move, plan_of
-from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX, PLATFORM
-from martech_lib.attribution.triangulation.ranges import LEVEL, Pull, Range, Triangulation, pooled_ranges, pulls
+from martech_lib.attribution.triangulation.budget import BudgetMove, move, plan_of
+from martech_lib.attribution.triangulation.laid import Asked, Laid, Source, laid_out
+from martech_lib.attribution.triangulation.priors import LIFT_TEST, PLATFORM, checked_priors
+from martech_lib.attribution.triangulation.ranges import Pull, Range, Triangulation, pooled_ranges
 from martech_lib.attribution.triangulation.records import missing_records, records
-from martech_lib.attribution.triangulation.sights import sights_of
-from martech_lib.attribution.triangulation.supply import Seen, Supply, days_of, spend_of, supply
+from martech_lib.attribution.triangulation.sights import arranged
+from martech_lib.attribution.triangulation.supply import Seen, days_of
 from martech_lib.attribution.triangulation.testing import NextTest, Stakes, ranked, wrong_budget
 from martech_lib.core.errors import UserError
 from martech_lib.core.results import Result
 
 NEEDS_CHANNELS = "needs channels.csv with the role of each channel"
 QUARTER_STEP = 0.5
-
-
-class Asked(NamedTuple):
-    """How the lenses are to be pooled.
-
-    Attributes:
-        without: Lenses switched off, by name.
-        priors: The table of biases; the usual one when None.
-        limits: What the budget may do.
-        value: Money a conversion is worth; that of the period's conversions when None.
-        level: Probability that a channel's truth is inside its range.
-        direct: The channel that stands for coming by oneself.
-        aside: Channels set aside.
-    """
-
-    without: tuple[str, ...] = ()
-    priors: pd.DataFrame | None = None
-    limits: Limits = Limits()
-    value: float | None = None
-    level: float = LEVEL
-    direct: str = "direct"
-    aside: tuple[str, ...] = ()
+NO_AGREEMENT = Agreement(None, (), 0, "the lenses were not compared")
 
 
 class Overcount(NamedTuple):
@@ -71,18 +51,15 @@ class TriangulationReading(Result):
         period: The time it is about.
         asked: How the lenses were to be pooled.
         lacks: Why there are no ranges; "" when there are.
-        seen: Every lens's word, those switched off too.
+        laid: Every lens's word, those switched off too, and where it comes from; None where nothing could be read.
         triangulation: The ranges; None where there are none.
-        pulls: Estimates without each lens.
         overcounts: Learned factor of each platform.
         agreement: How alike all lenses rank the channels that all of them see.
         lens_pairs: The same, two lenses at a time.
         truth: Channel -> what it truly caused, in a simulated world and for the whole log alone.
-        spend: Channel -> money spent in the period.
         budget: The move of budget; None where no money can be moved.
         stakes: Conversions a period that a wrong budget costs; None where no money can be moved.
         tests: Channels to test, best first.
-        notes: What was left out or assumed.
         as_of: The day the workspace speaks of.
     """
 
@@ -90,19 +67,31 @@ class TriangulationReading(Result):
     period: Period
     asked: Asked
     lacks: str = ""
-    seen: tuple[Seen, ...] = ()
+    laid: Laid | None = field(default=None, repr=False)
     triangulation: Triangulation | None = None
-    pulls: tuple[Pull, ...] = ()
     overcounts: tuple[Overcount, ...] = ()
-    agreement: Agreement
+    agreement: Agreement = NO_AGREEMENT
     lens_pairs: tuple[Pair, ...] = ()
     truth: Mapping[str, float] = field(default_factory=dict)
-    spend: Mapping[str, float] = field(default_factory=dict)
     budget: BudgetMove | None = None
     stakes: float | None = None
     tests: tuple[NextTest, ...] = ()
-    notes: tuple[str, ...] = ()
     as_of: date | None = None
+
+    @property
+    def seen(self) -> tuple[Seen, ...]:
+        """Every lens's word, those switched off too."""
+        return self.laid.supplied.seen if self.laid else ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or assumed."""
+        return self.laid.supplied.notes if self.laid else ()
+
+    @property
+    def pulls(self) -> tuple[Pull, ...]:
+        """Estimates without each lens."""
+        return self.triangulation.pulls if self.triangulation else ()
 
     @property
     def ranges(self) -> tuple[Range, ...]:
@@ -119,84 +108,114 @@ class TriangulationReading(Result):
 
 
 def lay_together(
-    evidence: Evidence, rows: Sequence[CreditRow], period: Period, *, asked: Asked | None = None
+    evidence: Evidence,
+    rows: Sequence[CreditRow],
+    period: Period,
+    *,
+    asked: Asked | None = None,
+    before: TriangulationReading | None = None,
 ) -> TriangulationReading:
-    """Pool every lens of a workspace over a period.
+    """Pool every lens of a workspace over a period, and say what to test and where to move money.
 
     Args:
         evidence: The workspace.
         rows: Credit of every model, of this period.
         period: The period.
         asked: How; the usual way when None.
+        before: The answer to the last question: what the new one leaves as it was is taken from it.
 
     Raises:
         TableError: A lens cannot be read.
         UserError: Priors or limits make no sense.
     """
-    how = asked or Asked()
+    found = ranges_alone(evidence, rows, period, asked=asked or Asked(), before=before)
+    if found.triangulation is None:
+        return found
+    is_known = before is not None and before.triangulation is found.triangulation
+    return _decided(found if is_known else _compared(found))
+
+
+def ranges_alone(
+    evidence: Evidence,
+    rows: Sequence[CreditRow],
+    period: Period,
+    *,
+    asked: Asked,
+    before: TriangulationReading | None = None,
+) -> TriangulationReading:
+    """The same without the next test and budget, and without readings: what is laid beside the truth."""
     conversions = sum(row.conversions or 0.0 for row in rows if row.model == "last")
     if "channels" not in evidence.registers or not conversions:
-        return unpooled(evidence, period, how, NEEDS_CHANNELS if conversions else "needs conversions in the period")
-    supplied = supply(evidence, rows, period, conversions=conversions, apart=(how.direct, *how.aside))
-    used = [seen for seen in supplied.seen if seen.lens not in how.without]
-    if not used:
-        return unpooled(evidence, period, how, "needs at least one lens that is switched on")
-    frame, channels = Supply(tuple(used), ()).to_frame(), evidence.registers["channels"]
-    sights = sights_of(frame, channels, priors=how.priors)
+        return unpooled(evidence, period, asked, NEEDS_CHANNELS if conversions else "needs conversions in the period")
+    source = Source(evidence, rows, period, (asked.direct, *asked.aside))
+    last = before if before is not None and before.laid is not None and before.laid.source.is_same(source) else None
+    laid = last.laid if last is not None and last.laid is not None else laid_out(source, conversions)
+    if last is not None and last.triangulation is not None and last.asked.pools_like(asked):
+        return replace(last, asked=asked)
+    if all(seen.lens in asked.without for seen in laid.supplied.seen):
+        return unpooled(evidence, period, asked, "needs at least one lens that is switched on", laid=laid)
     try:
-        found = pooled_ranges(sights, conversions, level=how.level, order=tuple(channels["channel"]))
+        found = _pooled(laid, asked)
     except UserError as error:
-        return unpooled(evidence, period, how, str(error), seen=supplied.seen, notes=supplied.notes)
-    return _read(evidence, period, how, found, _Given(supplied, frame, rows))
+        return unpooled(evidence, period, asked, str(error), laid=laid)
+    return _read(laid, asked, found)
 
 
-class _Given(NamedTuple):
-    supplied: Supply
-    frame: pd.DataFrame
-    rows: Sequence[CreditRow]
+def _pooled(laid: Laid, how: Asked) -> Triangulation:
+    sights = arranged(laid.heard(how), laid.kinds, checked_priors(how.priors))
+    return pooled_ranges(sights, laid.conversions, level=how.level, order=tuple(laid.kinds.index))
 
 
-def _read(evidence: Evidence, period: Period, how: Asked, found: Triangulation, given: _Given) -> TriangulationReading:
-    spend = spend_of(evidence, period)
-    curves = _curves(evidence, period)
-    plan = plan_of(found.sights.channels, found.effects, spend, curves=curves, limits=how.limits)
-    can_move = len(plan.channels) > 1
-    # Until the next quarter's test a budget can be moved further than in one step.
-    in_a_quarter = replace(how.limits, step=max(how.limits.step, QUARTER_STEP), budget=None)
-    far = plan_of(found.sights.channels, found.effects, spend, curves=curves, limits=in_a_quarter)
-    wide = given.frame.pivot_table(index="channel", columns="lens", values="estimate", aggfunc="mean")
-    common = wide[[lens for lens in wide if lens != LIFT_TEST]].dropna()
-    reading = TriangulationReading(
+def _read(laid: Laid, asked: Asked, found: Triangulation) -> TriangulationReading:
+    evidence, period = laid.source.evidence, laid.source.period
+    return TriangulationReading(
         reading_records=(),
         inputs=evidence.inputs,
         currency=evidence.currency,
         period=period,
-        asked=how,
-        seen=given.supplied.seen,
+        asked=asked,
+        laid=laid,
         triangulation=found,
-        pulls=pulls(found),
-        overcounts=tuple(_overcounts(found, given.frame)),
-        agreement=agreement(common),
-        lens_pairs=pairs(common) if len(common) > 1 else (),
         truth=_truth(evidence, period),
-        spend=spend,
-        budget=move(plan, how.limits, level=how.level),
-        stakes=wrong_budget(far) if can_move else None,
-        tests=ranked(far, _stakes(evidence, period, how, found.conversions, given.rows)),
-        notes=given.supplied.notes,
         as_of=evidence.as_of,
     )
-    return replace(reading, reading_records=records(reading))
+
+
+def _compared(reading: TriangulationReading) -> TriangulationReading:
+    """The same with lenses held against one another, and against spend."""
+    found, laid = reading.triangulation, reading.laid
+    assert found is not None and laid is not None
+    rows = laid.heard(reading.asked)
+    wide = rows[rows["family"] != LIFT_TEST].pivot(index="channel", columns="lens", values="estimate")
+    common = wide.dropna()
+    return replace(
+        reading,
+        overcounts=tuple(_overcounts(found, rows)),
+        agreement=agreement(common),
+        lens_pairs=pairs(common) if len(common) > 1 else (),
+    )
+
+
+def _decided(reading: TriangulationReading) -> TriangulationReading:
+    """The same with what to do: the next budget and the next test, within the limits that are asked."""
+    found, laid = reading.triangulation, reading.laid
+    assert found is not None and laid is not None
+    limits = reading.asked.limits
+    plan = plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=limits)
+    # Until the next quarter's test a budget can be moved further than in one step.
+    in_a_quarter = replace(limits, step=max(limits.step, QUARTER_STEP), budget=None)
+    far = plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=in_a_quarter)
+    advised = replace(
+        reading,
+        budget=move(plan, limits, level=reading.asked.level),
+        stakes=wrong_budget(far) if len(plan.channels) > 1 else None,
+        tests=ranked(far, _stakes(laid, reading.asked)),
+    )
+    return replace(advised, reading_records=records(advised))
 
 
 def unpooled(
-    evidence: Evidence,
-    period: Period,
-    how: Asked,
-    lacks: str,
-    *,
-    seen: tuple[Seen, ...] = (),
-    notes: tuple[str, ...] = (),
+    evidence: Evidence, period: Period, how: Asked, lacks: str, *, laid: Laid | None = None
 ) -> TriangulationReading:
     """The result where there are no ranges, saying why."""
     return TriangulationReading(
@@ -205,10 +224,9 @@ def unpooled(
         currency=evidence.currency,
         period=period,
         asked=how,
+        laid=laid,
         lacks=lacks,
-        seen=seen,
         agreement=Agreement(None, (), 0, lacks),
-        notes=notes,
     )
 
 
@@ -228,17 +246,6 @@ def _overcounts(found: Triangulation, frame: pd.DataFrame) -> list[Overcount]:
     return sorted(counted, key=lambda o: -o.factor)
 
 
-def _curves(evidence: Evidence, period: Period) -> dict[str, float]:
-    """Channel -> elasticity of the response curve that a media-mix model supplies: marginal x spend / estimate."""
-    frame = evidence.registers.get("lenses")
-    if frame is None or not {"marginal", "spend"} <= set(frame):
-        return {}
-    kept = frame[[period.holds(when) for when in frame["month"]]].dropna(subset=["marginal", "spend"])
-    kept = kept[(kept["lens"].str.lower() == MEDIA_MIX) & (kept["estimate"] > 0) & (kept["spend"] > 0)]
-    each = (kept["marginal"] * kept["spend"] / kept["estimate"]).groupby(kept["channel"]).mean()
-    return {str(channel): float(elasticity) for channel, elasticity in each.items()}
-
-
 def _truth(evidence: Evidence, period: Period) -> dict[str, float]:
     if "truth" not in evidence.registers or period.month:
         return {}
@@ -247,14 +254,15 @@ def _truth(evidence: Evidence, period: Period) -> dict[str, float]:
     return {str(n): float(c) for n, c in zip(frame["name"], frame["incremental_conversions"], strict=True)}
 
 
-def _stakes(evidence: Evidence, period: Period, how: Asked, conversions: float, rows: Sequence[CreditRow]) -> Stakes:
+def _stakes(laid: Laid, how: Asked) -> Stakes:
+    evidence, conversions = laid.source.evidence, laid.conversions
     channels = evidence.registers["channels"]
     costs = channels["test_cost_per_week"] if "test_cost_per_week" in channels else pd.Series(np.nan, channels.index)
-    worth = sum(row.value or 0.0 for row in rows if row.model == "last")
+    worth = sum(row.value or 0.0 for row in laid.source.rows if row.model == "last")
     value = how.value if how.value is not None else worth / conversions if worth else None
     return Stakes(
         conversions=conversions,
-        days=max(days_of(evidence, period)[0], 1),
+        days=max(days_of(evidence, laid.source.period)[0], 1),
         value=value,
         cost_per_week={str(n): float(c) for n, c in zip(channels["channel"], costs, strict=True) if pd.notna(c)},
         last_test=_last_tests(evidence),

@@ -19,8 +19,10 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import logsumexp, ndtr
 
+from martech_lib.attribution.triangulation.points import Points
 from martech_lib.attribution.triangulation.sights import Flags, Sights
 from martech_lib.core.stats import Array
 
@@ -92,32 +94,53 @@ class Pooled(NamedTuple):
             low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
         return np.asarray((low + high) / 2)
 
+    def below(self, theta: Array) -> Array:
+        """(S, J): the probability of less than these thetas, (S, J)."""
+        kept = self.weights > NEGLIGIBLE
+        weights, mean, sd = self.weights[kept, None, None], self.mean[kept, None], self.sd[kept, None]
+        return np.asarray((weights * ndtr((theta - mean) / sd)).sum(axis=0) / weights.sum())
+
     def density(self, theta: Array) -> Array:
         """(count,): logarithm of the density of these thetas, (count, J); but for points that weigh next to nothing."""
         kept = np.flatnonzero(self.weights > NEGLIGIBLE)
-        roots = self.loading[kept] @ self.bias_root[kept]
-        covariance = roots @ roots.transpose(0, 2, 1)
-        channels = np.arange(self.mean.shape[1])
-        covariance[:, channels, channels] += self.own[kept]
-        inverse_root = np.linalg.inv(np.linalg.cholesky(covariance))
+        inverse_root = np.linalg.inv(self._roots(kept))
         sizes = np.log(np.diagonal(inverse_root, axis1=1, axis2=2)).sum(axis=1) + np.log(self.weights[kept])
         each = [
             size - (((theta - mean) @ root.T) ** 2).sum(axis=1) / 2
             for size, mean, root in zip(sizes, self.mean[kept], inverse_root, strict=True)
         ]
-        return np.asarray(logsumexp(np.array(each), axis=0) - len(channels) * np.log(2 * np.pi) / 2)
+        return np.asarray(logsumexp(np.array(each), axis=0) - theta.shape[1] * np.log(2 * np.pi) / 2)
 
-    def draw(self, rng: np.random.Generator, count: int) -> Array:
-        """(count, J): draws of theta, all channels together."""
-        chosen = np.sort(rng.choice(len(self.weights), size=count, p=self.weights))
-        channels, lenses = self.mean.shape[1], self.bias_root.shape[1]
-        own, shared = rng.standard_normal((count, channels)), rng.standard_normal((count, lenses))
-        roots = self.loading @ self.bias_root
-        drawn = self.mean[chosen] + np.sqrt(self.own[chosen]) * own
-        for point in np.unique(chosen):
-            rows = chosen == point
-            drawn[rows] += shared[rows] @ roots[point].T
-        return drawn
+    def draw(self, at: Points) -> Array:
+        """(K, J): thetas of all channels together, from points with at least as many normals as channels."""
+        kept, chosen = self._chosen(at.share)
+        roots, order = self._roots(kept), np.argsort(chosen, kind="stable")
+        shaken = np.empty((len(chosen), self.mean.shape[1]))
+        ends = np.searchsorted(chosen[order], np.arange(len(kept) + 1))
+        for root, start, end in zip(roots, ends, ends[1:], strict=False):
+            rows = order[start:end]
+            shaken[rows] = at.normal[rows, : len(root)] @ root.T
+        return np.asarray(self.mean[kept[chosen]] + shaken)
+
+    def draw_one(self, place: int, at: Points) -> Array:
+        """(K,): thetas of one channel, from points with at least one normal."""
+        kept, chosen = self._chosen(at.share)
+        return np.asarray(self.mean[kept[chosen], place] + self.sd[kept[chosen], place] * at.normal[:, 0])
+
+    def _chosen(self, share: Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Settings that weigh anything, those with low middles first, and which of these every point falls to."""
+        kept = np.flatnonzero(self.weights > NEGLIGIBLE)
+        kept = kept[np.argsort(self.mean[kept].sum(axis=1), kind="stable")]
+        reached = np.cumsum(self.weights[kept])
+        return kept, np.minimum(np.searchsorted(reached / reached[-1], share), len(kept) - 1)
+
+    def _roots(self, kept: npt.NDArray[np.intp]) -> Array:
+        """(kept, J, J): roots of the covariance of theta."""
+        shared = self.loading[kept] @ self.bias_root[kept]
+        covariance = shared @ shared.transpose(0, 2, 1)
+        channels = np.arange(self.mean.shape[1])
+        covariance[:, channels, channels] += self.own[kept]
+        return np.asarray(np.linalg.cholesky(covariance))
 
 
 def grid(sights: Sights) -> tuple[Settings, ...]:
@@ -132,18 +155,93 @@ def grid(sights: Sights) -> tuple[Settings, ...]:
     )
 
 
-def pool(sights: Sights, settings: Sequence[Settings] | None = None) -> Pooled:
-    """The posterior of theta from what is read on the scale of the logarithm.
+class Terms(NamedTuple):
+    """What each channel adds at each point of the grid, whatever the others say: N points, J channels, M biases.
+
+    Attributes:
+        own: (N, J): variance of theta where the shared biases are known.
+        middle: (N, J): theta where they are zero.
+        loading: (N, J, M): how theta moves with them.
+        tells: (N, J, M, M): how sharply the channel's lenses tell the shared biases, as precision.
+        pull: (N, J, M): where they pull them, times that precision.
+        misfit: (N, J): how far its lenses lie apart, as a square.
+        size: (N, J): logarithm of the size of all this.
+    """
+
+    own: Array
+    middle: Array
+    loading: Array
+    tells: Array
+    pull: Array
+    misfit: Array
+    size: Array
+
+
+class Board(NamedTuple):
+    """Lenses laid out channel by channel, so that a change to one leaves the others' terms as they are.
+
+    Attributes:
+        sights: What the lenses see.
+        settings: The points of the grid.
+        alike: (N, L, L): correlation of the lenses' biases.
+        terms: What each channel adds.
+    """
+
+    sights: Sights
+    settings: tuple[Settings, ...]
+    alike: Array
+    terms: Terms
+
+    def again(self, sights: Sights) -> Board:
+        """The same lenses with some channels seen otherwise or left out."""
+        kept = [self.sights.channels.index(name) for name in sights.channels]
+        terms = Terms(*(part[:, kept] for part in self.terms))
+        ways = [(sights.estimate, self.sights.estimate[:, kept]), (sights.error, self.sights.error[:, kept])]
+        changed = np.flatnonzero(
+            sum(((now != then) & ~(np.isnan(now) & np.isnan(then))).any(axis=0) for now, then in ways)
+        )
+        if len(changed):
+            for part, new in zip(terms, _terms(sights.only(changed), self.settings, self.alike), strict=True):
+                part[:, changed] = new
+        return Board(sights, self.settings, self.alike, terms)
+
+    def pooled(self) -> Pooled:
+        """The posterior of theta."""
+        terms = self.terms
+        inner = _prior_precision(self.alike) + terms.tells.sum(axis=1)
+        pull = terms.pull.sum(axis=1)
+        covariance = np.linalg.inv(inner)
+        bias = np.einsum("nlm,nm->nl", covariance, pull)
+        misfit = terms.misfit.sum(axis=1) - (pull * bias).sum(axis=-1)
+        sizes = terms.size.sum(axis=1) + _log_det(self.alike) + _log_det(inner)
+        mean = terms.middle - np.einsum("njm,nm->nj", terms.loading, bias)
+        log_weights = -(misfit + sizes) / 2 + np.log([p.weight for p in self.settings])
+        evidence = float(logsumexp(log_weights))
+        root = np.linalg.cholesky(covariance)
+        return Pooled(np.exp(log_weights - evidence), mean, terms.own, terms.loading, root, self.settings, evidence)
+
+
+def board(sights: Sights, settings: Sequence[Settings] | None = None) -> Board:
+    """Lay out what is read on the scale of the logarithm.
 
     Args:
         sights: At least one lens a channel.
         settings: Points of the grid; all of `grid` when None.
     """
-    points = tuple(grid(sights) if settings is None else settings)
-    alike = np.stack([_alike(sights, point) for point in points])
-    seen: Flags = np.asarray(~np.isnan(sights.estimate)).T  # (J, L), as everything below: points, channels, lenses
-    loading = _loading(sights, points)
-    precision, log_sizes = _precision(sights, points, alike, seen)
+    settings = grid(sights) if settings is None else tuple(settings)
+    alike = _alike(sights, settings)
+    return Board(sights, settings, alike, _terms(sights, settings, alike))
+
+
+def pool(sights: Sights, settings: Sequence[Settings] | None = None) -> Pooled:
+    """The posterior of theta from what is read on the scale of the logarithm; arguments as for `board`."""
+    return board(sights, settings).pooled()
+
+
+def _terms(sights: Sights, settings: Sequence[Settings], alike: Array) -> Terms:
+    seen: Flags = np.asarray(~np.isnan(sights.estimate)).T  # (J, L), as everything below: settings, channels, lenses
+    loading = _loading(sights, settings)
+    precision, log_sizes = _precision(sights, settings, alike, seen)
     off = np.where(seen, (sights.estimate - sights.mean).T, 0.0)
     by_lens = precision.sum(axis=-1)
     total = by_lens.sum(axis=-1)
@@ -151,26 +249,25 @@ def pool(sights: Sights, settings: Sequence[Settings] | None = None) -> Pooled:
     # Theta is flat: what all lenses of a channel share says nothing of their biases.
     contrast = precision - by_lens[..., :, None] * by_lens[..., None, :] * own[..., None, None]
     weighed = contrast @ loading
-    inner = _prior_precision(alike) + (loading.swapaxes(-1, -2) @ weighed).sum(axis=1)
-    pull = np.einsum("njlm,jl->nm", weighed, off)
-    covariance = np.linalg.inv(inner)
-    bias = np.einsum("nlm,nm->nl", covariance, pull)
-    misfit = np.einsum("jl,njlm,jm->n", off, contrast, off) - (pull * bias).sum(axis=-1)
-    sizes = (log_sizes + np.log(total)).sum(axis=-1) + _log_det(alike) + _log_det(inner)
-    moves = own[..., None] * (by_lens[..., None, :] @ loading)[..., 0, :]
-    mean = own * np.einsum("njl,jl->nj", by_lens, off) - np.einsum("njm,nm->nj", moves, bias)
-    log_weights = -(misfit + sizes) / 2 + np.log([p.weight for p in points])
-    evidence = float(logsumexp(log_weights))
-    return Pooled(np.exp(log_weights - evidence), mean, own, moves, np.linalg.cholesky(covariance), points, evidence)
+    apart = np.einsum("njlm,jm->njl", contrast, off)
+    return Terms(
+        own=own,
+        middle=own * np.einsum("njl,jl->nj", by_lens, off),
+        loading=own[..., None] * (by_lens[..., None, :] @ loading)[..., 0, :],
+        tells=loading.swapaxes(-1, -2) @ weighed,
+        pull=np.einsum("njlm,jl->njm", weighed, off),
+        misfit=np.einsum("njl,jl->nj", apart, off),
+        size=log_sizes + np.log(total),
+    )
 
 
-def _loading(sights: Sights, points: Sequence[Settings]) -> Array:
+def _loading(sights: Sights, settings: Sequence[Settings]) -> Array:
     """(N, J, L, L + 2): how what each lens says of each channel moves with the biases that channels share."""
     lenses = len(sights.lenses)
-    found = np.zeros((len(points), len(sights.channels), lenses, lenses + 2))
+    found = np.zeros((len(settings), len(sights.channels), lenses, lenses + 2))
     places = np.arange(lenses)
-    found[..., places, places] = np.array([p.wider for p in points])[:, None, None] * sights.sd.T
-    base = np.array([p.base for p in points])[:, None, None, None]
+    found[..., places, places] = np.array([p.wider for p in settings])[:, None, None] * sights.sd.T
+    base = np.array([p.base for p in settings])[:, None, None, None]
     found[..., lenses:] = base * sights.takes_base.swapaxes(0, 1)
     return found
 
@@ -184,23 +281,25 @@ def _prior_precision(alike: Array) -> Array:
     return found
 
 
-def _alike(sights: Sights, point: Settings) -> Array:
-    """Correlation of the lenses' biases: readers of the touches among themselves, the others, tests with none."""
+def _alike(sights: Sights, settings: Sequence[Settings]) -> Array:
+    """(N, L, L): correlation of lenses' biases: readers of touches among themselves, the others, tests with none."""
     biased = ~sights.is_test
-    found = np.where(biased[:, None] & biased, point.all_alike, 0.0)
     readers = sights.reads_touches & biased
-    found = np.where(readers[:, None] & readers, max(point.readers_alike, point.all_alike), found)
-    np.fill_diagonal(found, 1.0)
+    everyone = np.array([p.all_alike for p in settings])[:, None, None]
+    among_readers = np.array([max(p.readers_alike, p.all_alike) for p in settings])[:, None, None]
+    found = np.where(readers[:, None] & readers, among_readers, np.where(biased[:, None] & biased, everyone, 0.0))
+    places = np.arange(len(sights.lenses))
+    found[:, places, places] = 1.0
     return found
 
 
-def _precision(sights: Sights, points: Sequence[Settings], alike: Array, seen: Flags) -> tuple[Array, Array]:
+def _precision(sights: Sights, settings: Sequence[Settings], alike: Array, seen: Flags) -> tuple[Array, Array]:
     """Inverse covariance of channels' own biases and errors, (N, J, L, L), and the logarithm of its size, (N, J)."""
     places = np.arange(len(sights.lenses))
-    lost = np.where(np.array([[p.lost] for p in points]) == places, LOST, 1.0)
-    spread = np.array([p.wider for p in points])[:, None, None] * lost[:, None, :] * sights.spread.T
+    lost = np.where(np.array([[p.lost] for p in settings]) == places, LOST, 1.0)
+    spread = np.array([p.wider for p in settings])[:, None, None] * lost[:, None, :] * sights.spread.T
     both = seen[:, :, None] & seen[:, None, :]
-    base = BASE_OWN * np.array([p.base for p in points])[:, None, None] * sights.takes_base.sum(axis=-1).T
+    base = BASE_OWN * np.array([p.base for p in settings])[:, None, None] * sights.takes_base.sum(axis=-1).T
     covariance = spread[..., :, None] * alike[:, None] * spread[..., None, :] + base[..., :, None] * base[..., None, :]
     covariance = np.where(both, covariance, 0.0)
     error = np.where(seen, sights.error.T, 1.0)

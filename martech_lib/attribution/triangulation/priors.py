@@ -42,15 +42,16 @@ class Bias(NamedTuple):
     takes_base: bool
 
 
-@cache
-def _written() -> str:
-    return files("martech_lib.attribution.triangulation").joinpath("priors.csv").read_text(encoding="utf-8")
-
-
 def usual_priors() -> pd.DataFrame:
     """The table of biases, to be edited and given back: lens, role, remembered, walled_garden (blank: any), mean, sd,
     spread, error (all of the natural logarithm), reads_touches, takes_base, why."""
-    return pd.read_csv(StringIO(_written()), dtype=dict.fromkeys(("role", "remembered", "walled_garden"), "string"))
+    return _usual().copy()
+
+
+@cache
+def _usual() -> pd.DataFrame:
+    written = files("martech_lib.attribution.triangulation").joinpath("priors.csv").read_text(encoding="utf-8")
+    return pd.read_csv(StringIO(written), dtype=dict.fromkeys(("role", "remembered", "walled_garden"), "string"))
 
 
 def checked_priors(priors: pd.DataFrame | None) -> pd.DataFrame:
@@ -108,8 +109,8 @@ def bias_of(rows: Sequence[Mapping[str, Any]], kind: tuple[str, str, str]) -> Bi
 
 def rows_by_lens(priors: pd.DataFrame) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Lens -> its rows of the table, words in lower case, blanks as ""."""
-    words = {name: priors[name].astype("string").fillna("").str.strip().str.lower() for name in (*KINDS, *FLAGS)}
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in priors.assign(**words).to_dict("records"):
-        found.setdefault(str(row["lens"]), []).append({str(key): value for key, value in row.items()})
+    for row in priors.to_dict("records"):
+        words = {name: "" if pd.isna(row[name]) else str(row[name]).strip().lower() for name in (*KINDS, *FLAGS)}
+        found.setdefault(str(row["lens"]), []).append({**{str(key): value for key, value in row.items()}, **words})
     return found

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from martech_lib.attribution.triangulation.pooling import Pooled, pool
-from martech_lib.attribution.triangulation.sampling import SEED, Draws, capped, on_log_alone, sample
+from martech_lib.attribution.triangulation.points import SIZE, points
+from martech_lib.attribution.triangulation.pooling import Board, Pooled, board, pool
+from martech_lib.attribution.triangulation.sampling import Draws, capped, on_log_alone, sample
 from martech_lib.attribution.triangulation.sights import Sights, sights_of
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.stats import Array
@@ -22,7 +23,7 @@ WIDE = 3.0  # upper end over lower end
 APART = 0.05  # a test so unlikely, by what the other lenses say of its channel, contradicts them
 SLACK = 1e-3  # the cap is heeded where it is broken more often than this
 LIKELY = 1e-3  # points of the grid that weigh less are passed over in a comparison
-CHECKED, DRAWN = 4096, 4096
+DRAWN_SETS = 4
 
 
 class Range(NamedTuple):
@@ -43,6 +44,15 @@ class Range(NamedTuple):
     upper: float | None
     level: float
     verdict: str
+
+
+class Pull(NamedTuple):
+    """A channel's estimate without one lens, beside that with all; tests on their own scale are taken by stand-ins."""
+
+    lens: str
+    channel: str
+    without: float
+    with_all: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,11 @@ class Triangulation:
     def effects(self) -> Array:
         """(K, J): equally likely sets of the channels' conversions, in the order of `sights.channels`; seeded."""
         return _effects(self.pooled, self.draws)
+
+    @cached_property
+    def pulls(self) -> tuple[Pull, ...]:
+        """Estimates without each lens."""
+        return _pulls(self.sights)
 
 
 def triangulate(
@@ -118,10 +133,12 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
         raise UserError(
             "No lens speaks of any channel: give at least one estimate with an interval that says something."
         )
-    pooled = pool(sights) if not np.isnan(sights.estimate).all(axis=0).any() else None
-    draws = sample(sights, conversions) if _needs_draws(sights, pooled, conversions) else None
+    on_log = sights.only(sights.on_log)
+    laid = board(on_log) if on_log.channels else None
+    pooled = laid.pooled() if laid is not None and on_log.channels == sights.channels else None
+    draws = sample(sights, conversions, laid) if _needs_draws(sights, pooled, conversions) else None
     ends = _ends(pooled, draws, level)
-    apart = _contradicted(sights, conversions)
+    apart = _contradicted(sights, conversions, laid)
     rows = {
         name: Range(name, middle, low, high, level, _verdict(name, low, high, sights.tested, apart))
         for name, middle, low, high in zip(sights.channels, *ends.tolist(), strict=True)
@@ -135,7 +152,7 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
 def _needs_draws(sights: Sights, pooled: Pooled | None, conversions: float) -> bool:
     if sights.own_scale or pooled is None:
         return True
-    return capped(pooled, conversions, rng=np.random.default_rng(SEED), count=CHECKED) > SLACK
+    return capped(pooled, conversions) > SLACK
 
 
 def _ends(pooled: Pooled | None, draws: Draws | None, level: float) -> Array:
@@ -149,24 +166,27 @@ def _ends(pooled: Pooled | None, draws: Draws | None, level: float) -> Array:
 
 def _effects(pooled: Pooled | None, draws: Draws | None) -> Array:
     if draws is not None:
-        return draws.equal(DRAWN)
+        return draws.equal(DRAWN_SETS * SIZE)
     assert pooled is not None
-    return np.exp(pooled.draw(np.random.default_rng(SEED), DRAWN))
+    return np.exp(pooled.draw(points(pooled.mean.shape[1], range(DRAWN_SETS))))
 
 
-def _contradicted(sights: Sights, conversions: float) -> frozenset[str]:
+def _contradicted(sights: Sights, conversions: float, laid: Board | None) -> frozenset[str]:
     """Channels whose test the other lenses, tests of other channels among them, hold to be most unlikely."""
-    return frozenset(name for name in sights.tested if _is_apart(sights, name, conversions))
+    if laid is None:
+        return frozenset()
+    return frozenset(name for name in sights.tested if _is_apart(sights, name, conversions, laid))
 
 
-def _is_apart(sights: Sights, channel: str, conversions: float) -> bool:
+def _is_apart(sights: Sights, channel: str, conversions: float, laid: Board) -> bool:
     """Whether a channel's test lies where the other lenses hardly expect it."""
     place, at = sights.channels.index(channel), int(np.flatnonzero(sights.is_test)[0])
     estimate, error = float(sights.estimate[at, place]), float(sights.error[at, place])
     rest = sights.without_test_of(channel)
     if channel not in rest.channels:
         return False
-    believed = pool(rest).draw(np.random.default_rng(SEED), CHECKED)[:, rest.channels.index(channel)]
+    pooled = laid.again(rest).pooled()
+    believed = pooled.draw_one(rest.channels.index(channel), points(1, range(DRAWN_SETS)))
     believed = believed[np.exp(np.minimum(believed, 700)) <= conversions]
     expected = [
         ndtr((test.estimate - np.exp(believed)) / test.error) for test in sights.own_scale if test.place == place
@@ -184,21 +204,13 @@ def _verdict(name: str, low: float, high: float, tested: frozenset[str], apart: 
     return "wide" if low <= 0 or high / low > WIDE else "agreed"
 
 
-class Pull(NamedTuple):
-    """A channel's estimate without one lens, beside that with all; tests on their own scale are taken by stand-ins."""
-
-    lens: str
-    channel: str
-    without: float
-    with_all: float
-
-
-def pulls(found: Triangulation) -> tuple[Pull, ...]:
+def _pulls(sights: Sights) -> tuple[Pull, ...]:
     """Every channel's estimate without each lens in turn, where the others speak of it."""
-    whole = on_log_alone(found.sights)
-    points = pool(whole)
-    likely = [point for point, weight in zip(points.settings, points.weights, strict=True) if weight > LIKELY]
-    with_all = dict(zip(whole.channels, np.exp(pool(whole, likely).quantile(0.5)).tolist(), strict=True))
+    whole = on_log_alone(sights)
+    pooled = pool(whole)
+    likely = [point for point, weight in zip(pooled.settings, pooled.weights, strict=True) if weight > LIKELY]
+    of_likely = pooled._replace(weights=np.where(pooled.weights > LIKELY, pooled.weights, 0.0))
+    with_all = dict(zip(whole.channels, np.exp(of_likely.quantile(0.5)).tolist(), strict=True))
     told = []
     for at, lens in enumerate(whole.lenses if len(whole.lenses) > 1 else ()):
         rest = whole.without(lens)

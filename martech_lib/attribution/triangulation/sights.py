@@ -95,6 +95,11 @@ class Sights:
         return rest.only(rest._heard)
 
     @property
+    def on_log(self) -> npt.NDArray[np.intp]:
+        """Places of the channels that a lens speaks of on the scale of the logarithm."""
+        return np.flatnonzero(~np.isnan(self.estimate).all(axis=0))
+
+    @property
     def _heard(self) -> npt.NDArray[Any]:
         """Places of the channels that some lens speaks of."""
         spoken: Flags = np.asarray(~np.isnan(self.estimate).all(axis=0))
@@ -123,17 +128,21 @@ def sights_of(lenses: pd.DataFrame, channels: pd.DataFrame, *, priors: pd.DataFr
         UserError: A column is missing, or priors make no sense.
     """
     kinds = checked_channels(channels)
-    return _arranged(checked_lenses(lenses, kinds), kinds, checked_priors(priors))
+    return arranged(scaled(checked_lenses(lenses, kinds)), kinds, checked_priors(priors))
 
 
-def _arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
-    """Rows without fault as arrays."""
+def scaled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Checked rows with the `scale` on which each is read, without those that say nothing."""
     rows = rows.assign(scale=[_scale(row) for row in rows.itertuples()])
     # Tests of one channel are read on one scale, so that they can be taken together.
     with_own = rows.loc[rows["scale"] == "own", "channel"]
     bounded_test = (rows["family"] == LIFT_TEST) & (rows["scale"] == "log") & rows["lower"].notna()
     rows.loc[bounded_test & rows["channel"].isin(with_own), "scale"] = "own"
-    rows = rows[rows["scale"] != "nothing"]
+    return rows[rows["scale"] != "nothing"]
+
+
+def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
+    """Rows on their scale, channels and priors, all checked already, as arrays."""
     names, lenses = tuple(sorted(rows["channel"].unique())), tuple(sorted(rows["lens"].unique()))
     families = dict(zip(rows["lens"], rows["family"], strict=True))
     biases = _biases(lenses, families, kinds.loc[list(names)], priors)
@@ -165,9 +174,13 @@ def _biases(
     rows = rows_by_lens(priors)
     of_kind: dict[tuple[str, tuple[str, str, str]], Bias | None] = {}
     found = {}
+    channels = [
+        (str(name), (str(a), str(b), str(c)))
+        for name, a, b, c in kinds[["channel", *KINDS]].itertuples(index=False, name=None)
+    ]
     for lens in lenses:
-        for name, *kind in kinds[["channel", *KINDS]].itertuples(index=False, name=None):
-            asked = families[lens], (str(kind[0]), str(kind[1]), str(kind[2]))
+        for name, kind in channels:
+            asked = families[lens], kind
             if asked not in of_kind:
                 of_kind[asked] = bias_of(rows.get(asked[0], ()), asked[1])
             bias = of_kind[asked]

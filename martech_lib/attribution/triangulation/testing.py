@@ -9,7 +9,7 @@ Medical Decision Making 35(5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -87,7 +87,14 @@ def ranked(plan: Plan, stakes: Stakes) -> tuple[NextTest, ...]:
     """Every channel whose money can be moved, the test that brings most first."""
     if len(plan.channels) < 2:
         return ()
-    options = [_best(plan, stakes, place) for place in range(len(plan.channels))]
+    errors = {weeks: error_of(stakes, weeks) for weeks in WEEKS}
+    offered = [(place, weeks) for place in range(len(plan.channels)) for weeks in WEEKS]
+    gained = saved(plan, [(place, errors[weeks]) for place, weeks in offered])
+    tests = [
+        _option(plan.channels[place], weeks, stakes, error=errors[weeks], gained=float(gain))
+        for (place, weeks), gain in zip(offered, gained, strict=True)
+    ]
+    options = [max((test for test in tests if test.channel == name), key=_net_of) for name in plan.channels]
     # Where none pays for itself the order is by what comes back for the money, so that the cheapest is not first for
     # being cheap.
     pays = any((option.net or 0.0) > 0 for option in options)
@@ -100,18 +107,25 @@ def wrong_budget(plan: Plan) -> float:
     return float(_gain(plan, drawn, best_shares(plan, drawn)).mean() - _gain_now(plan, drawn))
 
 
-def saved(plan: Plan, place: int, error: float) -> float:
-    """Conversions a period that the budget gains by a test of one channel with this standard error, in expectation."""
+def saved(plan: Plan, tests: Sequence[tuple[int, float]]) -> Array:
+    """(T,): conversions a period that the budget gains by each test in expectation.
+
+    Args:
+        plan: What money can be moved.
+        tests: Of each the place of its channel and the standard error of its result.
+    """
     drawn = plan.effects[:: max(len(plan.effects) // DRAWS, 1)]
-    own = drawn[:, place]
-    strata = np.quantile(own, (np.arange(STRATA) + 0.5) / STRATA)
     nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
-    results = (strata[:, None] + error * nodes).ravel()
+    own = drawn[:, [place for place, _ in tests]].T
+    error = np.array([error for _, error in tests])[:, None, None]
+    strata = np.quantile(own, (np.arange(STRATA) + 0.5) / STRATA, axis=1).T
+    results = (strata[:, :, None] + error * nodes).reshape(len(tests), -1, 1)
+    weights = np.exp(-(((results - own[:, None, :]) / error) ** 2) / 2)
+    after = (weights @ drawn) / weights.sum(axis=2, keepdims=True)
+    flat = after.reshape(-1, drawn.shape[1])
+    better = _gain(plan, flat, best_shares(plan, flat)) - _gain(plan, flat, _now(plan, drawn))
     likely = np.tile(heights / heights.sum(), STRATA) / STRATA
-    weights = np.exp(-(((results[:, None] - own) / error) ** 2) / 2)
-    after = (weights @ drawn) / weights.sum(axis=1, keepdims=True)
-    better = _gain(plan, after, best_shares(plan, after)) - _gain(plan, after, _now(plan, drawn))
-    return max(float(likely @ better), 0.0)
+    return np.maximum(better.reshape(len(tests), -1) @ likely, 0.0)
 
 
 def _net_of(option: NextTest) -> float:
@@ -122,14 +136,7 @@ def _return_of(option: NextTest) -> float:
     return option.worth / option.cost if option.worth is not None and option.cost else option.saved
 
 
-def _best(plan: Plan, stakes: Stakes, place: int) -> NextTest:
-    options = [_option(plan, stakes, place, weeks) for weeks in WEEKS]
-    return max(options, key=_net_of)
-
-
-def _option(plan: Plan, stakes: Stakes, place: int, weeks: int) -> NextTest:
-    name, error = plan.channels[place], error_of(stakes, weeks)
-    gained = saved(plan, place, error)
+def _option(name: str, weeks: int, stakes: Stakes, *, error: float, gained: float) -> NextTest:
     periods = HORIZON_MONTHS * (365.25 / 12) / stakes.days
     worth = None if stakes.value is None else gained * periods * stakes.value
     cost = stakes.cost_per_week[name] * weeks if name in stakes.cost_per_week else None

@@ -11,7 +11,8 @@ import ipywidgets as widgets
 from martech_lib.attribution import AttributionReading, charts, words
 from martech_lib.attribution.triangulation import charts as lens_charts
 from martech_lib.attribution.triangulation import words as lens_words
-from martech_lib.attribution.triangulation.picture import Asked, TriangulationReading
+from martech_lib.attribution.triangulation.laid import Asked
+from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.core.errors import UserError
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook import html

@@ -12,7 +12,7 @@ from martech_lib import attribution
 from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
 from martech_lib.attribution.segment import segment_of
 from martech_lib.attribution.triangulation.backlog import with_test
-from martech_lib.attribution.triangulation.picture import Asked
+from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.attribution.triangulation.supply import refuse_foreign
 from martech_lib.core.errors import TableError, UserError, shown
 from martech_lib.core.register import parse_register

@@ -11,7 +11,7 @@ import pandas as pd
 
 from martech_lib.attribution import usual_priors
 from martech_lib.attribution.triangulation import charts
-from martech_lib.attribution.triangulation.picture import Asked
+from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.numbers import read_number
 from martech_lib.workbook.apps.attribution_state import AttributionState

@@ -1,0 +1,116 @@
+"""Every lens of a workspace laid on the table and checked, before any is switched off or pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from martech_lib.attribution.credit import CreditRow
+from martech_lib.attribution.evidence import Evidence
+from martech_lib.attribution.question import Period
+from martech_lib.attribution.triangulation.budget import Limits
+from martech_lib.attribution.triangulation.lens_rows import checked_channels, checked_lenses
+from martech_lib.attribution.triangulation.priors import MEDIA_MIX
+from martech_lib.attribution.triangulation.ranges import LEVEL
+from martech_lib.attribution.triangulation.sights import scaled
+from martech_lib.attribution.triangulation.supply import Supply, spend_of, supply
+
+
+class Asked(NamedTuple):
+    """How the lenses are to be pooled.
+
+    Attributes:
+        without: Lenses switched off, by name.
+        priors: The table of biases; the usual one when None.
+        limits: What the budget may do.
+        value: Money a conversion is worth; that of the period's conversions when None.
+        level: Probability that a channel's truth is inside its range.
+        direct: The channel that stands for coming by oneself.
+        aside: Channels set aside.
+    """
+
+    without: tuple[str, ...] = ()
+    priors: pd.DataFrame | None = None
+    limits: Limits = Limits()
+    value: float | None = None
+    level: float = LEVEL
+    direct: str = "direct"
+    aside: tuple[str, ...] = ()
+
+    def pools_like(self, other: Asked) -> bool:
+        """Whether the ranges are the same, whatever budget and value are asked."""
+        same = (self.without, self.level, self.direct, self.aside) == (
+            other.without, other.level, other.direct, other.aside,
+        )  # fmt: skip
+        return same and self.priors is other.priors
+
+
+class Source(NamedTuple):
+    """Where lenses come from: the workspace, the credit of every model, their period, channels without a range."""
+
+    evidence: Evidence
+    rows: Sequence[CreditRow]
+    period: Period
+    apart: tuple[str, ...]
+
+    def is_same(self, other: Source) -> bool:
+        """Whether it is the very same workspace and credit, and the same question."""
+        is_one = self.evidence is other.evidence and self.rows is other.rows
+        return is_one and (self.period, self.apart) == (other.period, other.apart)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Every lens laid on the table and checked, before any is switched off.
+
+    Attributes:
+        source: Where they come from.
+        conversions: All conversions of the period.
+        supplied: What each says, and what was left out.
+        rows: The same as rows without fault, each on its scale.
+        kinds: The channels, checked.
+        spend: Channel -> money spent in the period.
+        curves: Channel -> elasticity of a response curve that a media-mix model supplies.
+    """
+
+    source: Source
+    conversions: float
+    supplied: Supply
+    rows: pd.DataFrame
+    kinds: pd.DataFrame
+    spend: Mapping[str, float]
+    curves: Mapping[str, float]
+
+    def heard(self, how: Asked) -> pd.DataFrame:
+        """The rows of the lenses that are switched on."""
+        return self.rows[~self.rows["lens"].isin(how.without)]
+
+
+def laid_out(source: Source, conversions: float) -> Laid:
+    """Gather and check every lens. Raises TableError for rows that cannot be read."""
+    evidence = source.evidence
+    supplied = supply(evidence, source.rows, source.period, conversions=conversions, apart=source.apart)
+    kinds = checked_channels(evidence.registers["channels"])
+    return Laid(
+        source=source,
+        conversions=conversions,
+        supplied=supplied,
+        rows=scaled(checked_lenses(supplied.to_frame(), kinds)),
+        kinds=kinds,
+        spend=spend_of(evidence, source.period),
+        curves=_curves(evidence, source.period),
+    )
+
+
+def _curves(evidence: Evidence, period: Period) -> dict[str, float]:
+    """Channel -> elasticity of the response curve that a media-mix model supplies: marginal x spend / estimate."""
+    frame = evidence.registers.get("lenses")
+    if frame is None or not {"marginal", "spend"} <= set(frame):
+        return {}
+    kept = frame[[period.holds(when) for when in frame["month"]]].dropna(subset=["marginal", "spend"])
+    kept = kept[(kept["lens"].str.lower() == MEDIA_MIX) & (kept["estimate"] > 0) & (kept["spend"] > 0)]
+    each = (kept["marginal"] * kept["spend"] / kept["estimate"]).groupby(kept["channel"]).mean()
+    return {str(channel): float(elasticity) for channel, elasticity in each.items()}
