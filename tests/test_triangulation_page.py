@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
+from shutil import copytree
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from martech_lib import Workspace, attribution
 from martech_lib.attribution import AttributionReading, Evidence, Question
 from martech_lib.attribution.triangulation import charts, words
-from martech_lib.attribution.triangulation.backlog import backlog_row, with_test
+from martech_lib.attribution.triangulation.backlog import backlog_row
 from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.core.errors import TableError, UserError
@@ -119,10 +121,10 @@ def test_the_recommended_test_is_a_row_of_the_backlog(reading: TriangulationRead
     row = backlog_row(reading)
     assert row["idea"] == f"Lift test of {reading.tests[0].channel}"
     assert row["earliest_start"] == date(2026, 11, 7)
-    before = pd.DataFrame({"idea": ["Shorter page", row["idea"]], "surface": ["web", "old"]})
-    after = with_test(before, reading)
-    assert list(after["idea"]) == ["Shorter page", row["idea"]]
-    assert list(after["surface"]) == ["web", row["surface"]]
+    assert row["value_per_unit_lift"] == pytest.approx(reading.value, abs=0.01)
+    # 1.96 + 0.84 standard errors is what a two-sided test at 5 % finds with 80 % power.
+    found = row["mde_relative"] * reading.triangulation.conversions / reading.tests[0].error  # type: ignore[union-attr]
+    assert found == pytest.approx(1.96 + 0.8416, rel=2e-3)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +166,54 @@ def test_a_file_of_lenses_takes_the_place_of_the_workspaces() -> None:
     assert "Acme (incremental)" in state.reading.triangulated.lenses
     assert "media mix" not in state.reading.triangulated.lenses
     assert state.ranges_csv().startswith(b"\xef\xbb\xbfchannel") or b"channel,estimate" in state.ranges_csv()
-    assert b"Lift test of" in state.backlog_csv()
+    assert b"Lift test of" in state.next_test_csv()
+    assert b"Acme" in state.lenses_csv() and b"last touch" in state.lenses_csv()
+
+
+def test_the_next_test_is_written_once_into_the_backlog_and_read_again(tmp_path: Path) -> None:
+    copied = copytree(sample_dir() / "fitness", tmp_path / "fitness")
+    (copied / "backlog.csv").write_bytes(b"\xef\xbb\xbfidea;surface\r\nShorter page;web\r\n")
+    state = AttributionState(Workspace.open(copied))
+    assert state.reading is not None and state.reading.triangulated is not None
+    channel = state.reading.triangulated.tests[0].channel
+    assert state.write_next_test() == f"'Lift test of {channel}' was written to backlog.csv, row 3."
+    found = Workspace.open(copied).register("backlog")
+    assert list(found["idea"]) == ["Shorter page", f"Lift test of {channel}"]
+    assert found["mde_relative"].iloc[1] > 0
+    with pytest.raises(UserError, match="already, in row 3"):
+        state.write_next_test()
+
+
+def test_only_what_a_move_touches_is_pooled_again() -> None:
+    state = AttributionState(Workspace.open(sample_dir() / "fitness"))
+
+    def pooled() -> TriangulationReading:
+        assert state.reading is not None and state.reading.triangulated is not None
+        return state.reading.triangulated
+
+    first = pooled()
+    state.pool(**asked_of({"step": 0.1})._asdict())
+    moved = pooled()
+    assert moved.triangulation is first.triangulation and moved.budget != first.budget
+    state.pool(without=("survey",))
+    assert pooled().laid is first.laid and pooled().triangulation is not first.triangulation
+    state.pool(without=())
+    again = pooled()
+    assert again.ranges == first.ranges and again.budget == moved.budget
+
+
+def test_a_pooling_by_steps_equals_one_from_scratch(evidence: Evidence) -> None:
+    state = AttributionState(Workspace.open(sample_dir() / "fitness"))
+    for off in (("media mix",), ("media mix", "lift test"), ("platform",)):
+        state.pool(without=off)
+        assert state.reading is not None
+        alone = attribution.triangulated(
+            evidence, replace(state.reading, triangulated=None, triangulated_whole=None), asked=Asked(without=off)
+        )
+        found, fresh = state.reading.triangulated, alone.triangulated
+        assert found is not None and fresh is not None
+        assert (found.ranges, found.tests, found.budget) == (fresh.ranges, fresh.tests, fresh.budget)
+        assert found.overcounts == fresh.overcounts and found.agreement == fresh.agreement
 
 
 def test_a_refused_limit_leaves_the_last_good_answer(state: AttributionState) -> None:

@@ -17,7 +17,7 @@ from martech_lib.core.errors import Problem, TableError
 from martech_lib.core.workspace import Workspace
 
 LOGS = ("touches", "conversions")
-REGISTERS = ("spend", "platform_reported", "survey", "lift_tests", "channels", "lenses", "backlog", "truth")
+REGISTERS = ("spend", "platform_reported", "survey", "lift_tests", "channels", "lenses", "truth")
 NEEDS = "needs touches.csv and conversions.csv, or paths.csv"
 
 

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from martech_lib.core.append import append_row
 from martech_lib.core.errors import Problem, WorkspaceError, did_you_mean, nearest, shown
 from martech_lib.core.files import (
     REGISTER_LIMIT,
@@ -91,6 +92,14 @@ class Folder:
         with self.files[name].open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
 
+    def append(self, name: str, row: Mapping[str, Any]) -> int:
+        """One more row in a register's file, which is made when it is not there; its line. Raises UserError."""
+        file = self.files.get(name, self.path / f"{name}.csv")
+        line = append_row(file, table(name), row)
+        self.files.setdefault(name, file)
+        self._all.setdefault(name, [file])
+        return line
+
     @cached_property
     def _engine(self) -> Backend:
         return connect()
@@ -117,7 +126,7 @@ def _refuse_absent(path: Path) -> None:
     raise WorkspaceError(f"there is no folder {shown(path)}{hint}")
 
 
-def _files(folder: Path) -> Mapping[str, list[Path]]:
+def _files(folder: Path) -> dict[str, list[Path]]:
     """Table name -> its files, in the order of the tables."""
     found: dict[str, list[Path]] = {}
     own = {name.casefold(): name for name, t in tables().items() if name != EXTRACTS and not t.form_of}

@@ -195,6 +195,21 @@ class Workspace:
         """The file that holds a table, or would: `inventory.csv`."""
         return self._from.label(name)
 
+    def append(self, name: str, row: Mapping[str, Any]) -> str:
+        """Write one more row into a register; where it stands, in words. The other rows stay as they are.
+
+        Raises:
+            UserError: The workspace is a database, the file is no CSV or cannot be written, or the row is there.
+        """
+        declared = table(name)
+        if declared.log:
+            raise UserError(f"{name} is a log, written by systems; rows are added to registers alone.")
+        if not isinstance(self._from, Folder):
+            raise UserError(f"{self.source} is a database, which is only read; download the row in its place.")
+        line = self._from.append(name, row)
+        self._registers.pop(name, None)
+        return f"{self.file_for(name)}, row {line}"
+
     def _refuse_missing(self, name: str) -> None:
         if not self.has(name):
             file = self.file_for(name)

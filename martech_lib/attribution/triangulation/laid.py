@@ -84,6 +84,12 @@ class Laid:
     spend: Mapping[str, float]
     curves: Mapping[str, float]
 
+    @property
+    def value(self) -> float | None:
+        """Money a conversion of the period is worth; None where the log has no values."""
+        worth = sum(row.value or 0.0 for row in self.source.rows if row.model == "last")
+        return worth / self.conversions if worth else None
+
     def heard(self, how: Asked) -> pd.DataFrame:
         """The rows of the lenses that are switched on."""
         return self.rows[~self.rows["lens"].isin(how.without)]

@@ -89,6 +89,11 @@ class TriangulationReading(Result):
         return self.laid.supplied.notes if self.laid else ()
 
     @property
+    def value(self) -> float | None:
+        """Money a conversion is worth, as asked or as in the period; None where unknown."""
+        return self.asked.value if self.asked.value is not None or self.laid is None else self.laid.value
+
+    @property
     def pulls(self) -> tuple[Pull, ...]:
         """Estimates without each lens."""
         return self.triangulation.pulls if self.triangulation else ()
@@ -209,7 +214,7 @@ def _decided(reading: TriangulationReading) -> TriangulationReading:
         reading,
         budget=move(plan, limits, level=reading.asked.level),
         stakes=wrong_budget(far) if len(plan.channels) > 1 else None,
-        tests=ranked(far, _stakes(laid, reading.asked)),
+        tests=ranked(far, _stakes(laid, reading.value)),
     )
     return replace(advised, reading_records=records(advised))
 
@@ -254,14 +259,12 @@ def _truth(evidence: Evidence, period: Period) -> dict[str, float]:
     return {str(n): float(c) for n, c in zip(frame["name"], frame["incremental_conversions"], strict=True)}
 
 
-def _stakes(laid: Laid, how: Asked) -> Stakes:
-    evidence, conversions = laid.source.evidence, laid.conversions
+def _stakes(laid: Laid, value: float | None) -> Stakes:
+    evidence = laid.source.evidence
     channels = evidence.registers["channels"]
     costs = channels["test_cost_per_week"] if "test_cost_per_week" in channels else pd.Series(np.nan, channels.index)
-    worth = sum(row.value or 0.0 for row in laid.source.rows if row.model == "last")
-    value = how.value if how.value is not None else worth / conversions if worth else None
     return Stakes(
-        conversions=conversions,
+        conversions=laid.conversions,
         days=max(days_of(evidence, laid.source.period)[0], 1),
         value=value,
         cost_per_week={str(n): float(c) for n, c in zip(channels["channel"], costs, strict=True) if pd.notna(c)},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from martech_lib.attribution.comparisons import USUAL_CLAIM
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
+from martech_lib.attribution.triangulation.priors import LAST_TOUCH, LIFT_TEST, MEDIA_MIX, MULTI_TOUCH
 from martech_lib.attribution.triangulation.ranges import Pull, Range
 from martech_lib.attribution.triangulation.testing import HELD, NextTest
 from martech_lib.core.spoken import count, day, fitting, listed, money, number, percent
@@ -143,6 +143,11 @@ def budget(reading: TriangulationReading) -> str:
     return f"Move budget: {sides}. That gains about {gain} and is {sure}. {_curves(reading)}"
 
 
+def by_cadence(reading: TriangulationReading) -> tuple[str, str, str]:
+    """What the lens of the day, that of the month and those of the year say at present."""
+    return _leading(reading, LAST_TOUCH), _leading(reading, MULTI_TOUCH), _of_the_year(reading)
+
+
 def truth(reading: TriangulationReading) -> str:
     """How many ranges hold what each channel truly caused, in a simulated world."""
     known = [r for r in reading.ranges if r.channel in reading.truth]
@@ -166,6 +171,20 @@ def _most(ranges: Sequence[Range]) -> str:
     told = [f"{r.channel} brought {number(r.estimate)} ({number(r.lower)} to {number(r.upper)})" for r in ranges[:3]]
     level = f"Each range is meant to hold the truth {percent(ranges[0].level, 0)} of the time." if ranges else ""
     return f"In conversions that would not have come otherwise, {listed(told)}. {level}" if told else ""
+
+
+def _leading(reading: TriangulationReading, lens: str) -> str:
+    said = sorted((s for s in reading.seen if s.lens == lens), key=lambda s: (-s.estimate, s.channel))
+    return listed([f"{s.channel} {number(s.estimate)}" for s in said[:3]]) if said else "Not measured"
+
+
+def _of_the_year(reading: TriangulationReading) -> str:
+    tested = [t for t in reading.tests if t.last_test]
+    mixed = [s.channel for s in reading.seen if s.lens == MEDIA_MIX]
+    last = max((t.last_test for t in tested if t.last_test), default=None)
+    told = [f"{count(len(tested), 'channel')} with spend tested, the last on {day(last)}"] if last else ["no test"]
+    told.append(f"a media-mix model of {count(len(mixed), 'channel')}" if mixed else "no media-mix model")
+    return "; ".join(told).capitalize() if reading.seen else "Not measured"
 
 
 def _ratio(pull: Pull) -> float:

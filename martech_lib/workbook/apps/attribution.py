@@ -25,6 +25,7 @@ from martech_lib.workbook.apps.triangulation_controls import PoolingControls, as
 from martech_lib.workbook.notebook import Book
 from martech_lib.workbook.progress import Bar
 from martech_lib.workbook.views import told
+from martech_lib.workbook.widgets import Download, Press
 
 TRUTH = (
     "Against the truth",
@@ -152,6 +153,14 @@ class AttributionApp:
             return None
         self._pooling.append(PoolingControls(self.state, self._follow))
         return self._pooling[-1].view
+
+    def next_test(self) -> Any:
+        """The recommended test into the backlog, in one step, or as a file."""
+        if self.book.mode == "report":
+            return None
+        write = Press(self.state.write_next_test, label="Write this test into the backlog")
+        save = Download(self.state.next_test_csv, label="Download it as a row", filename="backlog.csv")
+        return widgets.HBox([write, save]).add_class("wb-downloads")
 
     def _lenses(self, *, whole: bool = False) -> TriangulationReading | None:
         reading = self.state.reading

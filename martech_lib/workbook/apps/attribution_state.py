@@ -8,15 +8,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
+
 from martech_lib import attribution
 from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
 from martech_lib.attribution.segment import segment_of
-from martech_lib.attribution.triangulation.backlog import with_test
+from martech_lib.attribution.triangulation.backlog import backlog_row
 from martech_lib.attribution.triangulation.laid import Asked
+from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.supply import refuse_foreign
 from martech_lib.core.errors import TableError, UserError, shown
 from martech_lib.core.register import parse_register
 from martech_lib.core.spreadsheet import to_csv
+from martech_lib.core.tables import table
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook.views import told
 
@@ -44,6 +48,7 @@ class AttributionState:
         """Begin anew with a workspace."""
         self.question = Question()
         self.faults: list[str] = []
+        self._workspace = workspace
         self._evidence = Evidence()
         self._journeys: dict[Question, Journeys] = {}
         self._reading: AttributionReading | None = None
@@ -99,12 +104,33 @@ class AttributionState:
             raise UserError("There are no ranges to download: see above what is missing.")
         return to_csv(found.triangulation.to_frame())
 
-    def backlog_csv(self) -> bytes:
-        """The backlog with the recommended test as one more row. Raises UserError when no test is recommended."""
+    def lenses_csv(self) -> bytes:
+        """What every lens says of every channel, as a file. Raises UserError when there are no lenses."""
         found = self._reading.triangulated if self._reading else None
-        if found is None or not found.tests:
+        if found is None or found.laid is None:
+            raise UserError("There are no lenses to download: see above what is missing.")
+        return to_csv(found.laid.supplied.to_frame())
+
+    def next_test_csv(self) -> bytes:
+        """The recommended test as a row of the backlog, as a file. Raises UserError when none is recommended."""
+        row = backlog_row(self._pooled)
+        return to_csv(pd.DataFrame([row], columns=list(table("backlog").names)))
+
+    def write_next_test(self) -> str:
+        """Write the recommended test into the workspace's backlog; what was written where.
+
+        Raises:
+            UserError: None is recommended, or the workspace cannot take it.
+        """
+        row = backlog_row(self._pooled)
+        return f"'{row['idea']}' was written to {self._workspace.append('backlog', row)}."
+
+    @property
+    def _pooled(self) -> TriangulationReading:
+        found = self._reading.triangulated if self._reading else None
+        if found is None:
             raise UserError("There is no test to write down: see above what is missing.")
-        return to_csv(with_test(self._evidence.registers.get("backlog"), found))
+        return found
 
     def upload(self, name: str, data: bytes) -> list[str]:
         """Take a table of paths in place of the logs; what was assumed in reading it, in words.

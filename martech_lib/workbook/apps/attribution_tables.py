@@ -9,6 +9,7 @@ from martech_lib.attribution import AttributionReading
 from martech_lib.attribution.credit import MODELS, CreditRow
 from martech_lib.attribution.names import LENSES, MODEL_NAMES
 from martech_lib.attribution.sums import NONE
+from martech_lib.attribution.triangulation import words as lens_words
 from martech_lib.core.spoken import money, number
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
@@ -102,15 +103,19 @@ def truth_table(reading: AttributionReading) -> str:
     return html.table(rows.values(), columns, caption="Credit of the whole log against the truth") if rows else ""
 
 
-def lenses_table(_reading: AttributionReading) -> str:
-    """Which lens serves which decision."""
+def lenses_table(reading: AttributionReading) -> str:
+    """Which lens serves which decision, and what it says at present."""
     columns = [
-        Column("decision", "Decision"),
         Column("rhythm", "How often"),
+        Column("decision", "Decision"),
         Column("lens", "Lens"),
-        Column("why", "Why"),
+        Column("now", "What it says now, in conversions"),
+        Column("why", "Why this lens"),
     ]
-    return html.table((lens._asdict() for lens in LENSES), columns, caption="The lens for each decision")
+    pooled = reading.triangulated
+    now = lens_words.by_cadence(pooled) if pooled is not None else ("",) * len(LENSES)
+    rows = [{**lens._asdict(), "now": told} for lens, told in zip(LENSES, now, strict=True)]
+    return html.table(rows, columns, caption="The lens for each decision")
 
 
 def ledger_table(reading: AttributionReading) -> str:

@@ -150,7 +150,7 @@ class PoolingControls:
         state = self._state
         files = [
             Download(state.ranges_csv, label="Download ranges", filename="ranges.csv"),
-            Download(state.backlog_csv, label="Backlog with the next test", filename="backlog.csv"),
+            Download(state.lenses_csv, label="Download all lenses", filename="all-lenses.csv"),
             Download(lambda: self._picture("svg"), label="Picture (SVG)", filename="ranges.svg", mime="image/svg+xml"),
             Download(lambda: self._picture("png"), label="Picture (PNG)", filename="ranges.png", mime="image/png"),
         ]

@@ -1,4 +1,4 @@
-// A button that asks Python for the content at the click, and saves what comes.
+// A button that asks Python at the click, and saves the content that comes, if any does.
 
 function save(buffer, filename, mime) {
   const url = URL.createObjectURL(new Blob([buffer], { type: mime }));

@@ -1,0 +1,124 @@
+"""One more row in a register of a folder; what stands there stays as it is, byte by byte."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from martech_lib.core.errors import UserError, shown
+from martech_lib.core.files import Unreadable, csv_layout, csv_records, decode, header_names
+from martech_lib.core.spreadsheet import cell_text, escape_cell
+from martech_lib.core.tables import Table
+
+BOM = b"\xef\xbb\xbf"
+
+
+def append_row(file: Path, declared: Table, row: Mapping[str, Any]) -> int:
+    """Write a row under those of a CSV file, which is made when it is not there; the line it stands on.
+
+    Args:
+        file: A .csv file.
+        declared: Its table; the key of the row must not stand in the file yet.
+        row: Column -> value; columns that the header lacks are added to it.
+
+    Raises:
+        UserError: The file is of another format, cannot be read or written, or has such a row already.
+    """
+    if file.suffix.lower() != ".csv":
+        raise UserError(f"{file.name} is no CSV file, and only these are written to; download the row and paste it.")
+    try:
+        data = file.read_bytes() if file.exists() else b""
+    except OSError as error:
+        raise UserError(f"{file.name} cannot be read: {error.strerror}.") from error
+    told = _Written.of(data, declared, file.name) if data.strip(BOM + b" \r\n\t") else _Written.new(row)
+    told.refuse_twice(declared, row, file.name)
+    grown = told.grown(list(row))
+    text = f"{grown.text}{grown.line([row.get(name) for name in grown.header])}"
+    _publish(file, grown.encoded(text, file.name))
+    return len(io.StringIO(text, newline="").readlines())
+
+
+class _Written(NamedTuple):
+    """A CSV file as text, and how it is written."""
+
+    text: str
+    header: list[str]
+    header_at: tuple[int, int]
+    rows: Sequence[tuple[int, Mapping[str, str]]]
+    mark: str
+    newline: str
+    encoding: str
+
+    @classmethod
+    def new(cls, row: Mapping[str, Any]) -> _Written:
+        blank = cls("", list(row), (0, 0), [], ",", "\n", "utf-8")
+        return blank._replace(text=blank.line(list(row)))
+
+    @classmethod
+    def of(cls, data: bytes, declared: Table, name: str) -> _Written:
+        try:
+            text, notes = decode(data)
+            layout = csv_layout(text, declared.names)
+            records = list(csv_records(text, layout))
+        except Unreadable as error:
+            raise UserError(f"{name}: {error}.") from error
+        newline = "\r\n" if "\r\n" in text else "\n"
+        if not text.endswith("\n"):
+            text += newline
+        lines = io.StringIO(text, newline="").readlines()
+        body = records[1][0] if len(records) > 1 else None
+        first, last = layout.header_line - 1, (body or len(lines) + 1) - 1
+        header = header_names(records[0][1], declared.names, header_line=layout.header_line)
+        at = (sum(map(len, lines[:first])), sum(map(len, lines[:last])))
+        rows = [(line, dict(zip(header, cells, strict=False))) for line, cells in records[1:]]
+        encoding = "cp1252" if notes else "utf-8-sig" if data.startswith(BOM) else "utf-8"
+        return cls(text, header, at, rows, layout.mark, newline, encoding)
+
+    def refuse_twice(self, declared: Table, row: Mapping[str, Any], name: str) -> None:
+        """Raise UserError when a row of this key stands there."""
+        wanted = {key: cell_text(row.get(key)).strip() for key in declared.key}
+        for line, cells in self.rows:
+            if all(cells.get(key, "").strip().casefold() == value.casefold() for key, value in wanted.items()):
+                raise UserError(f"{name} has '{shown(next(iter(wanted.values())))}' already, in row {line}.")
+
+    def grown(self, names: Sequence[str]) -> _Written:
+        """The same with these columns in the header; rows that are shorter than it have blanks there."""
+        added = [name for name in names if name not in self.header]
+        if not added:
+            return self
+        start, end = self.header_at
+        header = [*self.header, *added]
+        return self._replace(text=self.text[:start] + self.line(header) + self.text[end:], header=header)
+
+    def line(self, cells: Sequence[Any]) -> str:
+        """Cells as one record."""
+        into = io.StringIO()
+        csv.writer(into, delimiter=self.mark, lineterminator=self.newline).writerow(
+            [escape_cell(cell_text(cell)) for cell in cells]
+        )
+        return into.getvalue()
+
+    def encoded(self, text: str, name: str) -> bytes:
+        try:
+            return text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            came = shown(text[error.start])
+            raise UserError(f"{name} is not UTF-8 and cannot hold '{came}'; save it as 'CSV UTF-8' first.") from error
+
+
+def _publish(file: Path, data: bytes) -> None:
+    """Put the new file in the old one's place, whole or not at all."""
+    beside = file.with_name(f".{file.name}.new")
+    try:
+        beside.write_bytes(data)
+        if file.exists():
+            shutil.copymode(file, beside)
+        os.replace(beside, file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UserError(f"{file.name} cannot be written: {error.strerror}. Download the row instead.") from error

@@ -1,0 +1,121 @@
+"""One more row in a register: what stands in the file stays, and the row reads back as it was written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from martech_lib import Workspace
+from martech_lib.core.errors import UserError
+
+ROW = {"idea": "Lift test of video", "surface": "video", "mde_relative": 0.125, "owner": None}
+
+
+def backlog(folder: Path, data: bytes) -> Path:
+    file = folder / "backlog.csv"
+    file.write_bytes(data)
+    return file
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"idea,surface\nShorter page,web\n",
+        b"idea,surface\nShorter page,web",
+        b"\xef\xbb\xbfidea,surface\r\nShorter page,web\r\n",
+        b"idea;surface\r\nShorter page;web\r\n",
+        b"# ideas of the team\n\nIdea,Surface,mood\nShorter page,web,good\n",
+        b'surface,idea\n"web, and\nmobile",Shorter page\n',
+        b'"idea","surface"\n"Shorter ""page""","web"\n',
+        "idea,surface\nKürzere Seite,web\n".encode("cp1252"),
+    ],
+)
+def test_a_row_is_added_whatever_the_file_looks_like(tmp_path: Path, data: bytes) -> None:
+    file = backlog(tmp_path, data)
+    before = Workspace.open(tmp_path).register("backlog")
+    ws = Workspace.open(tmp_path)
+    told = ws.append("backlog", ROW)
+    after = Workspace.open(tmp_path).register("backlog")
+    assert len(after) == len(before) + 1 and after["idea"].iloc[-1] == ROW["idea"]
+    assert after["mde_relative"].iloc[-1] == 0.125
+    pd.testing.assert_frame_equal(after[list(before)].iloc[:-1], before)
+    assert told == f"backlog.csv, row {len(file.read_bytes().splitlines())}"
+    body = data.split(b"\n", 1)[1] if not data.startswith(b"#") else data.split(b"mood\n")[1]
+    assert body.rstrip() in file.read_bytes()
+    assert (b"\r\n" in data) == (b"\r\n" in file.read_bytes())
+    assert ws.register("backlog")["idea"].iloc[-1] == ROW["idea"]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"\xef\xbb\xbf", b"idea,surface\n", b"idea,surface"])
+def test_a_backlog_without_rows_or_none_at_all_gets_its_first(tmp_path: Path, data: bytes | None) -> None:
+    if data is not None:
+        backlog(tmp_path, data)
+    assert Workspace.open(tmp_path).append("backlog", ROW) == "backlog.csv, row 2"
+    assert list(Workspace.open(tmp_path).register("backlog")["idea"]) == [ROW["idea"]]
+
+
+def test_the_same_row_is_not_written_twice(tmp_path: Path) -> None:
+    file = backlog(tmp_path, b"idea,surface\n LIFT test of Video ,tv\n")
+    data = file.read_bytes()
+    with pytest.raises(UserError, match="has 'Lift test of video' already, in row 2"):
+        Workspace.open(tmp_path).append("backlog", ROW)
+    assert file.read_bytes() == data
+
+
+def test_what_cannot_be_written_says_so_and_leaves_the_file(tmp_path: Path) -> None:
+    pd.DataFrame({"idea": ["x"], "surface": ["y"]}).to_parquet(tmp_path / "backlog.parquet")
+    with pytest.raises(UserError, match=r"backlog\.parquet is no CSV file"):
+        Workspace.open(tmp_path).append("backlog", ROW)
+    (tmp_path / "backlog.parquet").unlink()
+    file = backlog(tmp_path, b'idea,surface\n"open,web\n')
+    with pytest.raises(UserError, match="a quote that opens here is never closed"):
+        Workspace.open(tmp_path).append("backlog", ROW)
+    assert file.read_bytes() == b'idea,surface\n"open,web\n'
+    latin = "idea,surface\nKürzer,web\n".encode("cp1252")
+    backlog(tmp_path, latin)
+    with pytest.raises(UserError, match="save it as 'CSV UTF-8' first"):
+        Workspace.open(tmp_path).append("backlog", {"idea": "測試", "surface": "tv"})
+    assert file.read_bytes() == latin
+    with pytest.raises(UserError, match="touches is a log"):
+        Workspace.open(tmp_path).append("touches", {})
+
+
+def test_a_file_that_the_disk_refuses_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = backlog(tmp_path, b"idea,surface\nShorter page,web\n")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(UserError, match="cannot be written: Permission denied"):
+        Workspace.open(tmp_path).append("backlog", ROW)
+    assert file.read_bytes() == b"idea,surface\nShorter page,web\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["backlog.csv"]
+
+
+def test_a_database_is_only_read(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        connection.execute("CREATE TABLE backlog AS SELECT 'x' AS idea, 'y' AS surface")
+    with pytest.raises(UserError, match="is a database, which is only read"):
+        Workspace.open(f"duckdb://{tmp_path / 'w.duckdb'}").append("backlog", ROW)
+
+
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs", "Cf")), min_size=1, max_size=12)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ideas=st.lists(TEXT, min_size=1, max_size=6, unique_by=str.casefold), mark=st.sampled_from(",;"))
+def test_any_text_reads_back(tmp_path: Path, ideas: list[str], mark: str) -> None:
+    backlog(tmp_path, f"idea{mark}surface\n".encode())
+    for idea in ideas:
+        Workspace.open(tmp_path).append("backlog", {"idea": idea, "surface": f"on {idea}"})
+    found = Workspace.open(tmp_path)._register("backlog")
+    assert not found.problems
+    assert list(found.frame["idea"]) == ideas
+    assert list(found.frame["surface"]) == [f"on {idea}" for idea in ideas]
