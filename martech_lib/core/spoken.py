@@ -22,6 +22,15 @@ def money(amount: float | None, currency: str = "USD") -> str:
     return f"{sign}{symbol}{_shortened(abs(cents))}"
 
 
+def whole_money(amount: float | None, currency: str = "USD") -> str:
+    """$2,950,120, -$815: for columns, where amounts stand below one another."""
+    if _is_blank(amount):
+        return UNKNOWN
+    assert amount is not None
+    sign = "-" if round(amount) < 0 else ""
+    return f"{sign}{SYMBOLS.get(currency, f'{currency} ')}{abs(round(amount)):,}"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """A fraction as percent: 0.14 -> "14.0 %"."""
     if _is_blank(share):

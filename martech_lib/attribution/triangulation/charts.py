@@ -29,6 +29,7 @@ SHAPES = {
 }
 VENDOR_COLOURS = (GREY, "#7a5c00", "#8b1a1a")
 LONGEST = 40
+IN_LINES = "split(replace(datum.label, ' (', '|('), '|')"  # a vendor's basis below its name, so that a phone has room
 
 
 def range_rows(reading: TriangulationReading) -> pd.DataFrame:
@@ -138,7 +139,7 @@ def _lens_scales(shown: list[str]) -> tuple[alt.Color, alt.Shape]:
     extra = {name: VENDOR_COLOURS[at % len(VENDOR_COLOURS)] for at, name in enumerate(vendors)}
     colours = [{**COLOURS, **extra}[name] for name in shown]
     shapes = [SHAPES.get(name, "triangle-down") for name in shown]
-    legend = alt.Legend(columns=2, labelLimit=100, symbolOpacity=1)
+    legend = alt.Legend(columns=2, labelLimit=130, symbolOpacity=1, labelExpr=IN_LINES)
     return (
         alt.Color("lens:N", title=None, scale=alt.Scale(domain=shown, range=colours), legend=legend),
         alt.Shape("lens:N", title=None, scale=alt.Scale(domain=shown, range=shapes), legend=legend),

@@ -32,7 +32,8 @@ NO_AGREEMENT = Agreement(None, (), 0, "the lenses were not compared")
 
 
 class Overcount(NamedTuple):
-    """How many times what it brought a platform claims: the middle, the ends of its range, and how that compares."""
+    """How many times what it brought a platform claims: the middle, the ends of its range, and how that compares with
+    the usual: above, below, usual or open."""
 
     channel: str
     claimed: float
@@ -244,11 +245,19 @@ def _overcounts(found: Triangulation, frame: pd.DataFrame) -> list[Overcount]:
         if told.estimate is None or not told.lower or told.upper is None or claimed <= 0:
             continue
         factor = claimed / told.estimate
-        verdict = "below" if factor < USUAL_CLAIM[0] else "above" if factor > USUAL_CLAIM[1] else "usual"
-        counted.append(
-            Overcount(str(channel), float(claimed), factor, claimed / told.upper, claimed / told.lower, verdict)
-        )
+        low, high = claimed / told.upper, claimed / told.lower
+        counted.append(Overcount(str(channel), float(claimed), factor, low, high, _against_usual(low, high)))
     return sorted(counted, key=lambda o: -o.factor)
+
+
+def _against_usual(low: float, high: float) -> str:
+    """Where a range of factors lies: above or below the usual, within it, or open where it crosses an end."""
+    least, most = USUAL_CLAIM
+    if low > most:
+        return "above"
+    if high < least:
+        return "below"
+    return "usual" if least <= low and high <= most else "open"
 
 
 def _truth(evidence: Evidence, period: Period) -> dict[str, float]:

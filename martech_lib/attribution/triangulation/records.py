@@ -59,7 +59,7 @@ def _overcounts(reading: TriangulationReading) -> Iterator[Reading]:
         yield Reading(
             "attribution.platform_overcount", told.factor, "ratio", told.lower, told.upper, reading.asked.level,
             segment=told.channel, target="usually 1.5 to 3", source="platform_reported",
-            method=f"{told.verdict} the usual factor",
+            method=f"against the usual factor: {told.verdict}",
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from martech_lib.attribution.comparisons import USUAL_CLAIM
+from martech_lib.attribution.triangulation.budget import LEAST_MOVE
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.priors import LAST_TOUCH, LIFT_TEST, MEDIA_MIX, MULTI_TOUCH
 from martech_lib.attribution.triangulation.ranges import Pull, Range
@@ -35,15 +36,15 @@ def verdicts(reading: TriangulationReading) -> str:
     for verdict, meaning in MEANINGS.items():
         names = [r.channel for r in reading.ranges if r.verdict == verdict]
         if names:
-            told.append(f"{listed(names, most=8)}: {meaning}.")
+            told.append(f"{meaning}: {listed(names, most=8)}.")
     return " ".join(told)
 
 
 MEANINGS = {
-    "agreed": "tested, and the lenses agree",
-    "wide": "tested, and still wide",
-    "contradicted": "the test says other than the lenses; look at the test's design before believing either",
-    "untested": "no experiment stands behind it",
+    "agreed": "Tested, and the lenses agree",
+    "wide": "Tested, and still wide",
+    "contradicted": "Contradicted, so look at the test's design before believing either",
+    "untested": "No experiment stands behind",
 }
 
 
@@ -83,14 +84,14 @@ def overcounts(reading: TriangulationReading) -> str:
     above = [o for o in told if o.verdict == "above"]
     worst = told[0]
     said = (
-        f"{worst.channel} claims most beyond what it brought: {worst.factor:.1f} times as much "
+        f"Furthest beyond what it brought is {worst.channel}, which claims {worst.factor:.1f} times as much "
         f"({worst.lower:.1f} to {worst.upper:.1f})."
     )
     if not above:
-        return f"{said} All platforms stay within the usual {low:g} to {high:g} times or below."
+        return f"{said} Of no platform is it sure that it lies above the usual {low:g} to {high:g} times."
     return (
-        f"{said} {count(len(above), 'platform')} {fitting(len(above), 'lies', 'lie')} above the usual {low:g} to "
-        f"{high:g} times: {listed([o.channel for o in above])}."
+        f"{said} Surely above the usual {low:g} to {high:g} times {fitting(len(above), 'is', 'are')} "
+        f"{listed([o.channel for o in above])}."
     )
 
 
@@ -137,9 +138,10 @@ def budget(reading: TriangulationReading) -> str:
     gain = f"{number(found.gain, 1)} conversions a period ({number(found.lower, 1)} to {number(found.upper, 1)})"
     if found.is_hold:
         return f"Hold the budget: the best move within the limits would gain {gain} and be {sure}; that is too unsure."
-    ups = [f"{m.channel} {_changed(m.then / m.now - 1)}" for m in found.moves if m.then > m.now * 1.01]
-    downs = [f"{m.channel} {_changed(m.then / m.now - 1)}" for m in found.moves if m.then < m.now * 0.99]
-    sides = " and ".join(part for part in (_side("more for", ups), _side("less for", downs)) if part)
+    changes = {m.channel: m.then / m.now - 1 for m in found.moves if abs(m.then / m.now - 1) > LEAST_MOVE}
+    ups = [f"{name} ({percent(by, 0)})" for name, by in changes.items() if by > 0]
+    downs = [f"{name} ({percent(-by, 0)})" for name, by in changes.items() if by < 0]
+    sides = "; ".join(part for part in (_side("more for", ups), _side("less for", downs)) if part)
     return f"Move budget: {sides}. That gains about {gain} and is {sure}. {_curves(reading)}"
 
 
@@ -216,10 +218,6 @@ def _overdue(tests: Sequence[NextTest]) -> str:
     late = [f"{t.channel} (last {day(t.last_test)})" for t in tests if t.is_overdue and t.last_test]
     told = f"Never tested: {listed(never, most=8)}." if never else ""
     return f"{told} Quarterly test overdue: {listed(late, most=8)}.".strip() if late else told
-
-
-def _changed(share: float) -> str:
-    return f"{'+' if share > 0 else '-'}{percent(abs(share), 0)}"
 
 
 def _side(words: str, names: Sequence[str]) -> str:

@@ -21,9 +21,9 @@ from martech_lib.workbook.widgets import Download, Grid
 
 STYLE = {"description_width": "initial"}
 PRIOR_COLUMNS = (
-    ("lens", "Lens", 180), ("role", "Role", 170), ("remembered", "Remembered", 140),
-    ("walled_garden", "Walled garden", 160), ("mean", "Usual error", 140), ("sd", "Lens sd", 110),
-    ("spread", "Channel sd", 130), ("why", "Why", 360),
+    ("lens", "Lens", 190), ("role", "Role", 160), ("remembered", "Recalled", 110),
+    ("walled_garden", "Walled garden", 150), ("mean", "Usual error", 130), ("sd", "Lens sd", 100),
+    ("spread", "Channel sd", 130), ("why", "Why", 400),
 )  # fmt: skip
 EDITABLE = ("mean", "sd", "spread")
 FIELDS = {
@@ -65,9 +65,7 @@ class PoolingControls:
                 widgets.Label("Lenses heard").add_class("wb-choices-head"),
                 self._lenses,
                 widgets.VBox(controls).add_class("wb-controls"),
-                widgets.Label(
-                    "What is believed of the lenses before their numbers are seen, as natural logarithms"
-                ).add_class("wb-choices-head"),
+                widgets.Label("What is believed of each lens (log scale)").add_class("wb-choices-head"),
                 self._grid,
                 upload(state.upload_lenses, changed, what="lenses"),
                 self._downloads(),

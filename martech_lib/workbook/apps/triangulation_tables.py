@@ -8,14 +8,16 @@ from typing import Any
 from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.priors import LIFT_TEST
-from martech_lib.core.spoken import day, money, number, percent
+from martech_lib.core.spoken import day, number, percent, whole_money
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
 
 KEY_METRICS = (
-    "attribution.lenses", "attribution.lenses_agreement_w", "attribution.wrong_budget", "attribution.budget_gain",
-    "attribution.budget_better",
+    "attribution.lenses", "attribution.lenses_agreement_w", "attribution.budget_gain", "attribution.budget_better",
 )  # fmt: skip
+
+
+AGAINST_USUAL = {"above": "above", "below": "below", "usual": "within", "open": "not told apart"}
 
 
 def key_tiles(reading: TriangulationReading) -> str:
@@ -88,7 +90,7 @@ def overcounts_table(reading: TriangulationReading) -> str:
             "claimed": o.claimed,
             "factor": f"{o.factor:.1f}",
             "between": f"{o.lower:.1f} to {o.upper:.1f}",
-            "verdict": "within" if o.verdict == "usual" else o.verdict,
+            "verdict": AGAINST_USUAL[o.verdict],
         }
         for o in reading.overcounts
     ]
@@ -97,7 +99,7 @@ def overcounts_table(reading: TriangulationReading) -> str:
 
 def tests_table(reading: TriangulationReading) -> str:
     """Channels to test, best first."""
-    cash = partial(_whole, currency=reading.currency)
+    cash = partial(whole_money, currency=reading.currency)
     columns = [
         Column("channel", "Channel"), Column("weeks", "Weeks", number, True),
         Column("saved", "Conversions saved a period", str, True), Column("worth", "Worth in a quarter", cash, True),
@@ -117,7 +119,7 @@ def tests_table(reading: TriangulationReading) -> str:
 
 def budget_table(reading: TriangulationReading) -> str:
     """The move of budget by channel."""
-    cash = partial(money, currency=reading.currency)
+    cash = partial(whole_money, currency=reading.currency)
     columns = [
         Column("channel", "Channel"), Column("now", "Spend now", cash, True), Column("then", "Next", cash, True),
         Column("change", "Change", str, True), Column("gain", "Conversions gained", str, True),
@@ -133,10 +135,6 @@ def budget_table(reading: TriangulationReading) -> str:
         for m in sorted(found.moves if found else (), key=lambda m: -m.now)
     ]  # fmt: skip
     return html.table(rows, columns, caption="The best move of budget within the limits") if rows else ""
-
-
-def _whole(amount: float, *, currency: str) -> str:
-    return money(float(round(amount)), currency)
 
 
 def _titled(lens: str) -> str:
