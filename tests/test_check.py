@@ -292,3 +292,21 @@ def test_money_beyond_belief_is_told() -> None:
     text = "tool,layer,category,annual_cost,pays_back\nHeap,Storage,cdp,1e308,Yes\n"
     (problem,) = parse_register("inventory", text.encode(), "inventory.csv").problems
     assert problem.message == "is more than money there is"
+
+
+INTERVALS = "channel,lens,month,estimate,lower,upper,level\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "message"),
+    [
+        ("video,media mix,2026-10,10,20,5,0.9", "lower", "is above upper, 5: the bounds stand the wrong way round"),
+        ("video,media mix,2026-10,40,5,20,0.9", "estimate", "lies outside its own interval, 5 to 20"),
+        ("video,media mix,2026-10,10,5,,0.9", "upper", "is blank beside the other bound; give both"),
+        ("video,media mix,2026-10,10,5,20,", "level", "is blank; an interval needs its level, such as 0.9"),
+        ("video,media mix,2026-10,10,5,many,0.9", "upper", "is not a number; write it like 1234.5"),
+    ],
+)
+def test_an_interval_that_is_none_is_told_once(row: str, column: str, message: str) -> None:
+    found = parse_register("lenses", f"{INTERVALS}{row}\nvideo,Acme,2026-10,10,,,\n".encode(), "lenses.csv")
+    assert [(p.row, p.column, p.message) for p in found.problems] == [(2, column, message)]

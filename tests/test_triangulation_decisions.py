@@ -117,6 +117,18 @@ def test_hold_where_the_move_is_unsure() -> None:
     assert moved.lower < moved.gain < moved.upper
 
 
+def test_the_gain_is_as_unsure_as_the_elasticities() -> None:
+    effects = np.full((4096, 2), [500.0, 10.0])
+    spend, curves = {"a": 1000.0, "b": 1000.0}, {"a": 0.5}
+    found = move(plan_of(("a", "b"), effects, spend, curves=curves, limits=Limits()), Limits(), level=0.8)
+    assert found is not None and [round(m.then) for m in found.moves] == [1200, 800]
+    rng = np.random.default_rng(8)
+    supplied, assumed = rng.normal(0.5, 0.1, 200_000), rng.normal(0.6, 0.15, 200_000)
+    gained = 500 * (1.2**supplied - 1) + 10 * (0.8 ** np.clip(assumed, 0.05, 0.95) - 1)
+    low, high = np.quantile(gained, [0.1, 0.9])
+    assert (found.lower, found.gain, found.upper) == pytest.approx((low, gained.mean(), high), rel=0.02)
+
+
 def test_floors_and_ceilings_hold_and_a_budget_out_of_reach_is_refused() -> None:
     effects = np.full((16, 2), [500.0, 10.0])
     limits = Limits(step=0.5, floors={"b": 900.0}, ceilings={"a": 1050.0})

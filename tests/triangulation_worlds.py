@@ -1,11 +1,15 @@
-"""Worlds whose truth is known, drawn without the library: lenses with biases of several families over true effects."""
+"""Worlds whose truth is known: lenses with biases of several families over true effects, drawn without the library, and
+settings of companies to simulate."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from martech_lib.core.simulate.settings import GEOS, Channel, LiftTest, Settings, channels
 
 LENSES = ("last touch", "multi-touch", "platform", "survey", "media mix", "lift test")
 READS = np.array([True, True, True, False, False, False])
@@ -106,3 +110,44 @@ def _alike(rng: np.random.Generator, family: str) -> np.ndarray:
     alike[5, :] = alike[:, 5] = 0.0
     np.fill_diagonal(alike, 1.0)
     return alike
+
+
+def other_company(seed: int) -> Settings:
+    """A company unlike that of `martech simulate`: 6 to 11 of its channels beside direct, whose power over people is
+    changed by factors of about 0.4 to 2.5 each, with one to three lift tests of either kind."""
+    rng = np.random.default_rng([77, seed])
+    every = [_shaken(channel, rng) for channel in channels()]
+    names = [channel.name for channel in every if channel.name != "direct"]
+    kept = {"direct", *rng.choice(names, size=rng.integers(6, 12), replace=False)}
+    own = tuple(channel for channel in every if channel.name in kept)
+    paid = rng.permutation([channel.name for channel in own if channel.is_paid])
+    tests = tuple(_lift_test(number, str(name), rng) for number, name in enumerate(paid[: rng.integers(1, 4)]))
+    base_rate, intent_sd = 0.18 * float(np.exp(rng.normal(0, 0.4))), float(rng.uniform(0.8, 1.5))
+    return Settings(20_000, 50_000 + seed, own, tests=tests, base_rate=base_rate, intent_sd=intent_sd)
+
+
+def _shaken(channel: Channel, rng: np.random.Generator) -> Channel:
+    def times(sd: float) -> float:
+        return float(np.exp(rng.normal(0, sd)))
+
+    return replace(
+        channel,
+        exposures=channel.exposures * times(0.5),
+        targeting=float(np.clip(channel.targeting * times(0.3), 0, 1.2)),
+        effect=min(channel.effect * times(0.6), 0.4),
+        lag_days=channel.lag_days * times(0.4),
+        capture=min(channel.capture * times(0.4), 0.7),
+        gap_days=channel.gap_days * times(0.4),
+        need=min(channel.need * times(0.6), 0.6),
+        clicks=min(channel.clicks * times(0.4), 1),
+        view_days=channel.view_days * float(rng.choice([0.5, 1, 2])),
+        click_days=channel.click_days * float(rng.choice([0.5, 1, 2])),
+        memory=channel.memory * times(0.6),
+    )
+
+
+def _lift_test(number: int, channel: str, rng: np.random.Generator) -> LiftTest:
+    week, weeks = int(rng.integers(2, 7)), int(rng.integers(4, 7))
+    if rng.random() < 0.5:
+        return LiftTest(f"L-{number}", channel, "conversion lift", week, weeks, held_share=0.4)
+    return LiftTest(f"L-{number}", channel, "geo holdout", week, weeks, geos=tuple(rng.permutation(list(GEOS))[:6]))

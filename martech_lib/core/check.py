@@ -18,7 +18,8 @@ from martech_lib.core.tables import Column, Table
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
-BLANK = "is blank; a value is required"
+IS_BLANK = "is blank"
+BLANK = f"{IS_BLANK}; a value is required"
 STANDS = "stands in"
 REPEATED = "multiple_fields_uniqueness"
 FAILURE = ("check", "column", "failure_case", "index")  # what pandera says of a failure
@@ -45,6 +46,25 @@ def breaches(table: Table, frame: pd.DataFrame) -> list[Breach]:
     except SchemaErrors as error:
         return list(_told(table, frame, error.failure_cases))
     return []
+
+
+def interval_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """Intervals that are none: half of one, the wrong way round, without a level, or beside their own estimate."""
+    level = frame["level"] if "level" in frame else pd.Series(float("nan"), index=frame.index)
+    rows = zip(frame["estimate"], frame["lower"], frame["upper"], level, strict=True)
+    for position, (estimate, lower, upper, sure) in enumerate(rows):
+        if pd.isna(lower) and pd.isna(upper):
+            continue
+        if pd.isna(lower) or pd.isna(upper):
+            yield Breach(
+                position, "lower" if pd.isna(lower) else "upper", f"{IS_BLANK} beside the other bound; give both"
+            )
+        elif lower > upper:
+            yield Breach(position, "lower", f"is above upper, {upper:g}: the bounds stand the wrong way round")
+        elif not pd.isna(estimate) and not lower <= estimate <= upper:
+            yield Breach(position, "estimate", f"lies outside its own interval, {lower:g} to {upper:g}")
+        if pd.isna(sure):
+            yield Breach(position, "level", f"{IS_BLANK}; an interval needs its level, such as 0.9")
 
 
 def tool_breaches(frame: pd.DataFrame) -> Iterator[Breach]:

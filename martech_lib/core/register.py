@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from martech_lib.core.check import BLANK, STANDS, Breach, breaches, misspelt, tool_breaches
+from martech_lib.core.check import IS_BLANK, STANDS, Breach, breaches, interval_breaches, misspelt, tool_breaches
 from martech_lib.core.errors import Problem, shown
 from martech_lib.core.files import RawTable, Unreadable, read_raw
 from martech_lib.core.grid import gaps
@@ -124,6 +124,8 @@ def _all_breaches(
         found += tool_breaches(frame)
     if declared.name == "thresholds" and {"rule_id", "threshold"} <= set(frame):
         found += limit_breaches(frame)
+    if {"estimate", "lower", "upper"} <= set(frame):
+        found += [b for b in interval_breaches(frame) if not _explained(b, raw, without_key)]
     named = [name for name in declared.grid if name in frame]
     if declared.grid and len(named) == len(declared.grid) and len(frame) and frame[named].notna().to_numpy().all():
         found += gaps(declared, frame)
@@ -140,7 +142,7 @@ def _explained(breach: Breach, raw: RawTable, without_key: set[int]) -> bool:
     """Whether a breach only follows from a cell that is told already as unreadable or blank."""
     if breach.position is None:
         return False
-    if breach.message == BLANK:
+    if breach.message.startswith(IS_BLANK):
         return bool(raw.cells[breach.column][breach.position])
     return breach.position in without_key and breach.message.startswith(STANDS)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from martech_lib.attribution.triangulation.carry import ELASTICITY
+from martech_lib.attribution.triangulation.carry import ELASTICITY, ELASTICITY_SD
 from martech_lib.core.errors import UserError
 from martech_lib.core.stats import Array
 
@@ -16,6 +16,8 @@ STEP = 0.2
 SURE = 0.8
 BISECTIONS = 40
 LEAST_ELASTICITY, MOST_ELASTICITY = 0.05, 0.95
+SUPPLIED_SD = 0.1  # of the power of a supplied curve; an assumed one is less sure
+SEED = 20_261
 LEAST_MOVE = 0.01  # of a channel's spend: less is no move
 
 
@@ -178,12 +180,16 @@ def gains(plan: Plan, shares: Array) -> Array:
 
 
 def move(plan: Plan, limits: Limits, *, level: float) -> BudgetMove | None:
-    """The budget that gains most in expectation, how surely, and whether to hold; None with fewer than two channels."""
+    """The budget that gains most in expectation, how surely, and whether to hold; None with fewer than two channels.
+
+    The best shares are those at the middle elasticities; gain and probability are over what both effects and
+    elasticities may be.
+    """
     if len(plan.channels) < 2:
         return None
     shares = best_shares(plan, plan.effects.mean(axis=0)[None])[0]
-    by_channel = gains(plan, shares)
-    drawn = plan.effects @ by_channel
+    gained = plan.effects * (shares ** _powers(plan) - 1)
+    drawn = gained.sum(axis=1)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     better, gain = float((drawn > 0).mean()), float(drawn.mean())
     is_same_budget = abs(plan.budget - plan.spend.sum()) < 1e-6 * plan.spend.sum()
@@ -194,7 +200,14 @@ def move(plan: Plan, limits: Limits, *, level: float) -> BudgetMove | None:
         if is_still
         else f"the best move would be better than today's budget with a probability of {better:.0%}"
     )
-    expected = plan.effects.mean(axis=0) * by_channel
+    expected = gained.mean(axis=0)
     rows = zip(plan.channels, plan.spend, shares, plan.elasticity, plan.is_supplied, expected, strict=True)
     moves = tuple(Move(n, float(s), float(s * x), float(e), told, float(g)) for n, s, x, e, told, g in rows)
     return BudgetMove(moves, gain, float(low), float(high), level, better, is_hold, reason)
+
+
+def _powers(plan: Plan) -> Array:
+    """(K, J): what the elasticities may be, drawn for each channel by itself; seeded."""
+    sd = np.where(plan.is_supplied, SUPPLIED_SD, ELASTICITY_SD)
+    drawn = plan.elasticity + sd * np.random.default_rng(SEED).standard_normal(plan.effects.shape)
+    return np.clip(drawn, LEAST_ELASTICITY, MOST_ELASTICITY)

@@ -29,8 +29,8 @@ from martech_lib.core.stats import Array
 WIDER = (0.75, 1.1, 1.6, 2.4)  # times the believed sd and spread
 USUAL_WIDTH, WIDTH_SD = 0.95, 0.45  # of the logarithm of that factor, before anything is seen
 ALIKE = ((0.0, 0.0, 0.45), (0.4, 0.0, 0.15), (0.8, 0.0, 0.15), (0.8, 0.8, 0.25))  # readers of touches, all, weight
-BASE = ((0.0, 0.6), (1.0, 0.4))  # standard deviation of what is given though it would have come anyway, weight
-BASE_OWN = 0.6  # the part of it that is a channel's own, beside that
+BASE = ((0.0, 0.55), (1.5, 0.45))  # standard deviation of what is given though it would have come anyway, weight
+BASE_OWN = 0.4  # the part of it that is a channel's own, beside that
 LOST, LOST_WEIGHT = 3.0, 0.04  # a lens that lost the thread is so much wider, and that is so likely beside none
 NEGLIGIBLE = 1e-7
 BISECTIONS = 48

@@ -10,11 +10,11 @@ import ipywidgets as widgets
 from martech_lib.attribution import MODELS
 from martech_lib.attribution.intake import KINDS
 from martech_lib.attribution.names import MODEL_NAMES
+from martech_lib.workbook.apps import fields
 from martech_lib.workbook.apps.attribution_state import AttributionState, question_of
 from martech_lib.workbook.views import told
 from martech_lib.workbook.widgets import Download
 
-STYLE = {"description_width": "initial"}
 CUSTOMERS = (("All customers", ""), ("New customers", "new"), ("Returning customers", "returning"))
 TOUCHES = (("Clicks and views", "; ".join(KINDS)), ("Clicks", "click"), ("Views", "view"))
 PERIODS = (("One month", False), ("The whole log", True))
@@ -35,7 +35,7 @@ class Settings:
         self._following = False
         self.faults: list[str] = []
         self._controls = self._made()
-        self._models = {model: _box(MODEL_NAMES[model]) for model in MODELS}
+        self._models = {model: fields.box(MODEL_NAMES[model]) for model in MODELS}
         self._channel_boxes = widgets.Box().add_class("wb-choices")
         self.follow()
         for name, control in self._controls.items():
@@ -46,8 +46,8 @@ class Settings:
         self.view = widgets.VBox(
             [
                 widgets.VBox([*self._controls.values()]).add_class("wb-controls"),
-                _headed("Models drawn", models),
-                _headed("Channels counted", self._channel_boxes),
+                fields.headed("Models drawn", models),
+                fields.headed("Channels counted", self._channel_boxes),
             ]
         )
 
@@ -66,7 +66,7 @@ class Settings:
     def _follow_channels(self) -> None:
         without = self._state.question.segment.without
         if [box.description for box in self._channel_boxes.children] != list(self._state.channels):
-            boxes = [_box(channel, value=channel not in without) for channel in self._state.channels]
+            boxes = [fields.box(channel, value=channel not in without) for channel in self._state.channels]
             for box in boxes:
                 box.observe(self._set_aside, "value")
             self._channel_boxes.children = boxes
@@ -94,20 +94,15 @@ class Settings:
         """Notebook parameter -> its control."""
         names = [(MODEL_NAMES[model], model) for model in MODELS]
         return {
-            "whole_log": _choice("Conversions of", PERIODS),
-            "customers": _choice("Journeys of", CUSTOMERS),
-            "kinds": _choice("Touches that count", TOUCHES),
-            "only": widgets.Text(
-                description="Only rows with",
-                placeholder="such as campaign=spring",
-                continuous_update=False,
-                style=STYLE,
-            ),
-            "lookback_days": _slider("Lookback, days", 1, 90, 1, ".0f"),
-            "half_life_days": _slider("Half-life of time decay, days", 0.5, 30, 0.5, ".1f"),
-            "position_first": _slider("Position-based: first touch", 0, 1, 0.05, ".0%"),
-            "position_last": _slider("Position-based: last touch", 0, 1, 0.05, ".0%"),
-            "model": _choice("Leading model", names),
+            "whole_log": fields.choice("Conversions of", PERIODS),
+            "customers": fields.choice("Journeys of", CUSTOMERS),
+            "kinds": fields.choice("Touches that count", TOUCHES),
+            "only": fields.text("Only rows with", "such as campaign=spring"),
+            "lookback_days": fields.slider("Lookback, days", 1, 90, 1, shown=".0f"),
+            "half_life_days": fields.slider("Half-life of time decay, days", 0.5, 30, 0.5, shown=".1f"),
+            "position_first": fields.slider("Position-based: first touch", 0, 1, 0.05, shown=".0%"),
+            "position_last": fields.slider("Position-based: last touch", 0, 1, 0.05, shown=".0%"),
+            "model": fields.choice("Leading model", names),
         }
 
 
@@ -131,21 +126,3 @@ def _values(state: AttributionState) -> dict[str, Any]:
         "position_last": asked.position[2],
         "model": asked.model,
     }
-
-
-def _slider(words: str, low: float, high: float, step: float, shown: str) -> widgets.FloatSlider:
-    return widgets.FloatSlider(
-        min=low, max=high, step=step, description=words, readout_format=shown, continuous_update=False, style=STYLE
-    )
-
-
-def _choice(words: str, options: Any) -> widgets.Dropdown:
-    return widgets.Dropdown(options=list(options), description=words, style=STYLE)
-
-
-def _box(words: str, *, value: bool = False) -> widgets.Checkbox:
-    return widgets.Checkbox(value=value, description=words, indent=False)
-
-
-def _headed(words: str, box: widgets.Widget) -> widgets.Widget:
-    return widgets.VBox([widgets.Label(words).add_class("wb-choices-head"), box])

@@ -14,12 +14,12 @@ from martech_lib.attribution.triangulation import charts
 from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.numbers import read_number
+from martech_lib.workbook.apps import fields
 from martech_lib.workbook.apps.attribution_state import AttributionState
 from martech_lib.workbook.apps.files import upload
 from martech_lib.workbook.views import picture, told
 from martech_lib.workbook.widgets import Download, Grid
 
-STYLE = {"description_width": "initial"}
 PRIOR_COLUMNS = (
     ("lens", "Lens", 190), ("role", "Role", 160), ("remembered", "Recalled", 110),
     ("walled_garden", "Walled garden", 150), ("mean", "Usual error", 130), ("sd", "Lens sd", 100),
@@ -50,11 +50,11 @@ class PoolingControls:
         self.faults: list[str] = []
         self._lenses = widgets.Box().add_class("wb-choices")
         self._sliders = {
-            "step": _slider("Largest change of a channel's spend", 0.0, 0.5, 0.05, ".0%"),
-            "elasticity": _slider("Conversions go with spend to the power of", 0.1, 0.9, 0.05, ".2f"),
-            "sure": _slider("Hold unless better with a probability of", 0.5, 0.99, 0.01, ".0%"),
+            "step": fields.slider("Largest change of a channel's spend", 0.0, 0.5, 0.05, shown=".0%"),
+            "elasticity": fields.slider("Conversions go with spend to the power of", 0.1, 0.9, 0.05, shown=".2f"),
+            "sure": fields.slider("Hold unless better with a probability of", 0.5, 0.99, 0.01, shown=".0%"),
         }
-        self._fields = {name: _field(*words) for name, words in FIELDS.items()}
+        self._fields = {name: fields.text(*words) for name, words in FIELDS.items()}
         self._grid = self._prior_grid()
         self.follow()
         for name, control in {**self._sliders, **self._fields}.items():
@@ -62,11 +62,9 @@ class PoolingControls:
         controls = [*self._sliders.values(), *self._fields.values()]
         self.view = widgets.VBox(
             [
-                widgets.Label("Lenses heard").add_class("wb-choices-head"),
-                self._lenses,
+                fields.headed("Lenses heard", self._lenses),
                 widgets.VBox(controls).add_class("wb-controls"),
-                widgets.Label("What is believed of each lens (log scale)").add_class("wb-choices-head"),
-                self._grid,
+                fields.headed("What is believed of each lens (log scale)", self._grid),
                 upload(state.upload_lenses, changed, what="lenses"),
                 self._downloads(),
             ]
@@ -95,7 +93,7 @@ class PoolingControls:
         reading = self._state.reading.triangulated if self._state.reading else None
         names = sorted({seen.lens for seen in reading.seen}) if reading else []
         if [box.description for box in self._lenses.children] != [_titled(name) for name in names]:
-            boxes = [widgets.Checkbox(value=True, description=_titled(name), indent=False) for name in names]
+            boxes = [fields.box(_titled(name), value=True) for name in names]
             for box in boxes:
                 box.observe(self._switch, "value")
             self._lenses.children = boxes
@@ -207,13 +205,3 @@ def _amounts(values: Mapping[str, float]) -> str:
 
 def _titled(lens: str) -> str:
     return lens[:1].upper() + lens[1:]
-
-
-def _slider(words: str, low: float, high: float, step: float, written: str) -> widgets.FloatSlider:
-    return widgets.FloatSlider(
-        min=low, max=high, step=step, description=words, readout_format=written, continuous_update=False, style=STYLE
-    )
-
-
-def _field(words: str, placeholder: str) -> widgets.Text:
-    return widgets.Text(description=words, placeholder=placeholder, continuous_update=False, style=STYLE)
