@@ -49,6 +49,13 @@ def test_every_lens_of_the_sample_is_heard(reading: TriangulationReading) -> Non
     assert all(seen.how for seen in reading.seen)
 
 
+def test_a_channel_of_which_only_sharing_lenses_speak_is_called_a_guess(reading: TriangulationReading) -> None:
+    assert reading.triangulation is not None
+    assert reading.triangulation.sights.shared_out == {"organic", "email", "referral"}
+    told = {r.channel: words.verdict(r, reading) for r in reading.ranges}
+    assert "rough guess" in told["email"] and "rough guess" not in told["influencer"] + told["brand search"]
+
+
 def test_coming_by_oneself_has_no_range(reading: TriangulationReading) -> None:
     assert "direct" not in {r.channel for r in reading.ranges}
     refused = [r for r in reading.reading_records if r.segment == "direct" and r.metric == "attribution.incremental"]

@@ -95,6 +95,17 @@ class Sights:
         return rest.only(rest._heard)
 
     @property
+    def shared_out(self) -> frozenset[str]:
+        """Channels of which every lens that speaks shares out what would have come anyway: nothing tells how much."""
+        heard: Flags = ~np.isnan(self.estimate)
+        takes = self.takes_base.sum(axis=-1) > 0
+        of_all = (takes | ~heard).all(axis=0) & heard.any(axis=0)
+        tested = self.tested
+        return frozenset(
+            name for name, is_so in zip(self.channels, of_all, strict=True) if is_so and name not in tested
+        )
+
+    @property
     def on_log(self) -> npt.NDArray[np.intp]:
         """Places of the channels that a lens speaks of on the scale of the logarithm."""
         return np.flatnonzero(~np.isnan(self.estimate).all(axis=0))

@@ -48,12 +48,14 @@ MEANINGS = {
 }
 
 
-def verdict(told: Range) -> str:
+def verdict(told: Range, reading: TriangulationReading) -> str:
     """One channel's verdict as a sentence."""
     if told.lower is None or told.upper is None:
         return "No lens is heard on it."
     times = told.upper / told.lower if told.lower else 0.0
     wide = f"upper end {times:.1f} times the lower" if times else "reaching down to nothing"
+    if reading.triangulation is not None and told.channel in reading.triangulation.sights.shared_out:
+        return f"Untested: all its lenses share out what would have come anyway, so this is a rough guess ({wide})."
     return {
         "agreed": f"Agreed: a test and the other lenses point the same way ({wide}).",
         "wide": f"Wide: tested, yet the range is broad ({wide}).",
@@ -186,7 +188,8 @@ def _of_the_year(reading: TriangulationReading) -> str:
     last = max((t.last_test for t in tested if t.last_test), default=None)
     told = [f"{count(len(tested), 'channel')} with spend tested, the last on {day(last)}"] if last else ["no test"]
     told.append(f"a media-mix model of {count(len(mixed), 'channel')}" if mixed else "no media-mix model")
-    return "; ".join(told).capitalize() if reading.seen else "Not measured"
+    said = "; ".join(told)
+    return f"{said[:1].upper()}{said[1:]}" if reading.seen else "Not measured"
 
 
 def _ratio(pull: Pull) -> float:

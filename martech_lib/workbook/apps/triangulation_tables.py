@@ -37,7 +37,7 @@ def ranges_table(reading: TriangulationReading) -> str:
             "channel": r.channel,
             "estimate": r.estimate,
             "between": f"{number(r.lower)} to {number(r.upper)}",
-            "verdict": words.verdict(r),
+            "verdict": words.verdict(r, reading),
         }
         for r in reading.ranges
     ]
