@@ -84,7 +84,7 @@ def test_sentences_bear_the_numbers(reading: TriangulationReading) -> None:
     assert reading.tests[0].channel in words.next_test(reading)
     assert words.budget(reading).startswith(("Move budget", "Hold the budget"))
     assert words.pulls(reading) and words.overcounts(reading) and words.agreement(reading)
-    assert all(words.verdict(r) for r in reading.ranges)
+    assert all(words.verdict(r, reading) for r in reading.ranges)
 
 
 def test_a_single_lens_is_the_red_flag(evidence: Evidence, page: AttributionReading) -> None:
