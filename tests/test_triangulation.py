@@ -140,7 +140,7 @@ def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]
         np.where((lens < 4) & (role == kind), load, 0.0) for kind, load in (("demand capture", 1.0), ("both", 0.5))
     )
     likeness = ((0, 0, 0.45), (0.4, 0, 0.15), (0.8, 0, 0.15), (0.8, 0.8, 0.25))
-    grids = product((0.75, 1.1, 1.6, 2.4), likeness, ((0.0, 0.6), (1.0, 0.4)), range(-1, 5))
+    grids = product((0.75, 1.1, 1.6, 2.4), likeness, ((0.0, 0.55), (1.5, 0.45)), range(-1, 5))
     for wide, (readers, everyone, weight), (base, base_weight), lost in grids:
         if lost >= 0 and lost not in lens:
             continue
@@ -151,7 +151,7 @@ def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]
         common = wide**2 * np.outer(np.asarray(SD)[lens], np.asarray(SD)[lens]) * alike
         own_part = np.outer(mine, mine) * alike * (place[:, None] == place)
         come_anyway = np.outer(captures, captures) + np.outer(does_both, does_both)
-        come_anyway = base**2 * come_anyway * (1 + 0.36 * (place[:, None] == place))
+        come_anyway = base**2 * come_anyway * (1 + 0.16 * (place[:, None] == place))
         covariance = common + own_part + come_anyway + np.diag(error**2)
         root = np.linalg.cholesky(covariance)
         squares = (np.linalg.solve(root, off.T) ** 2).sum(axis=0)

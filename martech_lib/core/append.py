@@ -113,6 +113,9 @@ class _Written(NamedTuple):
 
 def _publish(file: Path, data: bytes) -> None:
     """Put the new file in the old one's place, whole or not at all."""
+    file = file.resolve()
+    if file.exists() and not os.access(file, os.W_OK):
+        raise UserError(f"{file.name} is read-only; download the row instead.")
     beside = file.with_name(f".{file.name}.new")
     try:
         beside.write_bytes(data)

@@ -48,10 +48,13 @@ def breaches(table: Table, frame: pd.DataFrame) -> list[Breach]:
     return []
 
 
-def interval_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+INTERVALS = {"lenses": "estimate", "lift_tests": "incremental_conversions"}  # what their lower and upper are about
+
+
+def interval_breaches(frame: pd.DataFrame, middle: str) -> Iterator[Breach]:
     """Intervals that are none: half of one, the wrong way round, without a level, or beside their own estimate."""
     level = frame["level"] if "level" in frame else pd.Series(float("nan"), index=frame.index)
-    rows = zip(frame["estimate"], frame["lower"], frame["upper"], level, strict=True)
+    rows = zip(frame[middle], frame["lower"], frame["upper"], level, strict=True)
     for position, (estimate, lower, upper, sure) in enumerate(rows):
         if pd.isna(lower) and pd.isna(upper):
             continue
@@ -61,10 +64,24 @@ def interval_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
             )
         elif lower > upper:
             yield Breach(position, "lower", f"is above upper, {upper:g}: the bounds stand the wrong way round")
+        elif lower == upper:
+            yield Breach(position, "lower", "is the same as upper; an interval has a width")
         elif not pd.isna(estimate) and not lower <= estimate <= upper:
-            yield Breach(position, "estimate", f"lies outside its own interval, {lower:g} to {upper:g}")
-        if pd.isna(sure):
+            yield Breach(position, middle, f"lies outside its own interval, {lower:g} to {upper:g}")
+        if sure in (0, 1):
+            yield Breach(position, "level", "is no level of an interval; it lies between 0 and 1, such as 0.9")
+        elif pd.isna(sure):
             yield Breach(position, "level", f"{IS_BLANK}; an interval needs its level, such as 0.9")
+
+
+def test_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """Lift tests that end before they begin, or cover none of the market."""
+    for position, (start, end) in enumerate(zip(frame["start"], frame["end"], strict=True)):
+        if start > end:
+            yield Breach(position, "end", f"is before the start, {start:%Y-%m-%d}")
+    for position, share in enumerate(frame.get("scope_share", ())):
+        if share == 0:
+            yield Breach(position, "scope_share", "is none of the market; leave it blank for all of it")
 
 
 def tool_breaches(frame: pd.DataFrame) -> Iterator[Breach]:

@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from martech_lib.core.check import IS_BLANK, STANDS, Breach, breaches, interval_breaches, misspelt, tool_breaches
+from martech_lib.core.check import (
+    INTERVALS,
+    IS_BLANK,
+    STANDS,
+    Breach,
+    breaches,
+    interval_breaches,
+    misspelt,
+    test_breaches,
+    tool_breaches,
+)
 from martech_lib.core.errors import Problem, shown
 from martech_lib.core.files import RawTable, Unreadable, read_raw
 from martech_lib.core.grid import gaps
@@ -124,8 +134,11 @@ def _all_breaches(
         found += tool_breaches(frame)
     if declared.name == "thresholds" and {"rule_id", "threshold"} <= set(frame):
         found += limit_breaches(frame)
-    if {"estimate", "lower", "upper"} <= set(frame):
-        found += [b for b in interval_breaches(frame) if not _explained(b, raw, without_key)]
+    middle = INTERVALS.get(declared.name, "")
+    if {middle, "lower", "upper"} <= set(frame):
+        found += [b for b in interval_breaches(frame, middle) if not _explained(b, raw, without_key)]
+    if declared.name == "lift_tests" and {"start", "end"} <= set(frame):
+        found += test_breaches(frame)
     named = [name for name in declared.grid if name in frame]
     if declared.grid and len(named) == len(declared.grid) and len(frame) and frame[named].notna().to_numpy().all():
         found += gaps(declared, frame)

@@ -9,9 +9,6 @@ from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.testing import HELD
 from martech_lib.core.errors import UserError
 from martech_lib.core.spoken import number, percent
-from martech_lib.core.stats import normal_quantile
-
-ALPHA, POWER = 0.05, 0.8  # of the smallest change that the test is fit to find
 
 
 def backlog_row(reading: TriangulationReading) -> dict[str, Any]:
@@ -21,7 +18,6 @@ def backlog_row(reading: TriangulationReading) -> dict[str, Any]:
     first = reading.tests[0]
     told = next(r for r in reading.ranges if r.channel == first.channel)
     share = (told.estimate or 0.0) / reading.triangulation.conversions
-    detectable = (normal_quantile(1 - ALPHA / 2) + normal_quantile(POWER)) * first.error
     because = f"all lenses together leave {number(told.lower)} to {number(told.upper)} conversions a period"
     return {
         "idea": f"Lift test of {first.channel}",
@@ -30,7 +26,7 @@ def backlog_row(reading: TriangulationReading) -> dict[str, Any]:
         "change": f"hold {percent(HELD, 0)} of the market out for {first.weeks} weeks",
         "audience": "the whole market, by region or by user",
         "primary_metric": "conversions",
-        "mde_relative": round(detectable / reading.triangulation.conversions, 4),
+        "mde_relative": round(first.finds / reading.triangulation.conversions, 4),
         "direction": "up" if share >= 0 else "down",
         "earliest_start": None if reading.as_of is None else reading.as_of + timedelta(days=7),
         "value_per_unit_lift": None if reading.value is None else round(reading.value, 2),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from martech_lib.attribution.triangulation.carry import ELASTICITY, ELASTICITY_SD
-from martech_lib.core.errors import UserError
+from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.stats import Array
 
 STEP = 0.2
@@ -46,6 +46,10 @@ class Limits:
         for name, low, high in (("step", 0, 1), ("elasticity", LEAST_ELASTICITY, MOST_ELASTICITY), ("sure", 0.5, 1)):
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"{name} came as {getattr(self, name):g}; allowed is from {low:g} to {high:g}.")
+        for words, amounts in (("floor", self.floors), ("ceiling", self.ceilings)):
+            for channel, amount in amounts.items():
+                if amount < 0:
+                    raise UserError(f"the {words} of {channel} came as {amount:g}; allowed is money from 0 on.")
         for channel, floor in self.floors.items():
             if floor > self.ceilings.get(channel, np.inf):
                 raise UserError(f"the floor of {channel}, {floor:,.0f}, is above its ceiling.")
@@ -78,13 +82,14 @@ class BudgetMove:
 
     Attributes:
         moves: One a channel with spend.
-        gain: Expected conversions gained in such a period.
+        gain: Expected conversions gained in such a period, beside today's mix at the same total.
         lower: Lower end of that gain.
         upper: Upper end.
         level: Probability that it lies between.
         better: Probability that the move is better than today's budget.
         is_hold: Whether to leave the budget as it is.
         reason: Why.
+        by_total: Expected conversions gained or lost by another total at today's mix; 0 with today's total.
     """
 
     moves: tuple[Move, ...]
@@ -95,6 +100,7 @@ class BudgetMove:
     better: float
     is_hold: bool
     reason: str
+    by_total: float
 
 
 class Plan(NamedTuple):
@@ -142,6 +148,10 @@ def plan_of(
         UserError: The limits leave no budget.
     """
     limits.checked()
+    for name in (*limits.floors, *limits.ceilings):
+        if name not in spend:
+            told = f"a floor or ceiling names '{shown(name)}', which has no spend in the period"
+            raise UserError(f"{told}{did_you_mean(name, spend)}")
     places = [at for at, name in enumerate(channels) if spend.get(name, 0.0) > 0]
     names = tuple(channels[at] for at in places)
     now = np.array([spend[name] for name in names])
@@ -188,13 +198,16 @@ def move(plan: Plan, limits: Limits, *, level: float) -> BudgetMove | None:
     if len(plan.channels) < 2:
         return None
     shares = best_shares(plan, plan.effects.mean(axis=0)[None])[0]
-    gained = plan.effects * (shares ** _powers(plan) - 1)
-    drawn = gained.sum(axis=1)
+    powers = _powers(plan)
+    # Another total is held against today's mix at that total, so that only what the mix gains is called a gain.
+    of_total = plan.effects * ((plan.budget / plan.spend.sum()) ** powers - 1)
+    gained = plan.effects * (shares**powers - 1)
+    drawn = (gained - of_total).sum(axis=1)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     better, gain = float((drawn > 0).mean()), float(drawn.mean())
-    is_same_budget = abs(plan.budget - plan.spend.sum()) < 1e-6 * plan.spend.sum()
-    is_still = bool(np.all(np.abs(shares - 1) < LEAST_MOVE))
-    is_hold = is_same_budget and (is_still or better < limits.sure)
+    scaled = shares * plan.spend.sum() / plan.budget if plan.budget else shares
+    is_still = bool(np.all(np.abs(scaled - 1) < LEAST_MOVE))
+    is_hold = is_still or better < limits.sure
     reason = (
         "no move within the limits gains anything"
         if is_still
@@ -203,7 +216,8 @@ def move(plan: Plan, limits: Limits, *, level: float) -> BudgetMove | None:
     expected = gained.mean(axis=0)
     rows = zip(plan.channels, plan.spend, shares, plan.elasticity, plan.is_supplied, expected, strict=True)
     moves = tuple(Move(n, float(s), float(s * x), float(e), told, float(g)) for n, s, x, e, told, g in rows)
-    return BudgetMove(moves, gain, float(low), float(high), level, better, is_hold, reason)
+    by_total = float(of_total.sum(axis=1).mean())
+    return BudgetMove(moves, gain, float(low), float(high), level, better, is_hold, reason, by_total)
 
 
 def _powers(plan: Plan) -> Array:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from martech_lib.core.spoken import count, day, percent
+from martech_lib.core.spoken import count, day, number, percent
 from martech_lib.core.stats import normal_quantile
 
 ELASTICITY, ELASTICITY_SD = 0.6, 0.15  # conversions go with spend to this power, where nothing else is known
@@ -106,7 +106,8 @@ def lift_of_all(lift: Lift, *, days: int, spend: float | None, until: date | Non
     high = lift.estimate + np.hypot(lift.upper - lift.estimate, half)
     scope = "the whole market" if not lift.share or lift.share >= 1 else f"{percent(lift.share, 0)} of the market"
     weeks = count(max(round(lift.days / 7), 1), "week")
-    how = f"{lift.method}, {weeks} to {day(lift.end)}, {scope}{told}; {moved.how}"
+    found = f"found {number(lift.estimate)} in {weeks} to {day(lift.end)}"
+    how = f"{lift.method}, {found}, {scope}{told}; {moved.how}"
     return Scaled(lift.estimate * factor, float(low * factor), float(high * factor), how)
 
 

@@ -6,7 +6,8 @@ import altair as alt
 import pandas as pd
 
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.priors import LENSES
+from martech_lib.attribution.triangulation.priors import LENSES, LIFT_TEST
+from martech_lib.attribution.triangulation.seen import Seen
 from martech_lib.core import charts as draw
 from martech_lib.core.palette import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, YELLOW
 from martech_lib.core.spoken import count, money, number
@@ -28,28 +29,34 @@ SHAPES = {
     "lift test": "cross",
 }
 VENDOR_COLOURS = (GREY, "#7a5c00", "#8b1a1a")
-LONGEST = 40
 IN_LINES = "split(replace(datum.label, ' (', '|('), '|')"  # a vendor's basis below its name, so that a phone has room
 
 
 def range_rows(reading: TriangulationReading) -> pd.DataFrame:
     """One row a channel: channel, estimate, lower, upper, verdict, truth (blank where unknown)."""
-    rows = [
-        (_cut(r.channel), r.estimate, r.lower, r.upper, r.verdict, reading.truth.get(r.channel)) for r in reading.ranges
-    ]
+    rows = [(r.channel, r.estimate, r.lower, r.upper, r.verdict, reading.truth.get(r.channel)) for r in reading.ranges]
     frame = pd.DataFrame(rows, columns=["channel", "estimate", "lower", "upper", "verdict", "truth"])
     return frame.astype(dict.fromkeys(("estimate", "lower", "upper", "truth"), "float64"))
 
 
 def lens_rows(reading: TriangulationReading) -> pd.DataFrame:
-    """One row a lens and channel with a range, those switched off left out: channel, lens, conversions."""
+    """One row a lens and channel with a range, those switched off left out: channel, lens, conversions; of lift tests
+    low and high too, the ends of their interval."""
     with_range = {r.channel for r in reading.ranges}
+    most = max([s.estimate for s in reading.seen] + [r.upper or 0.0 for r in reading.ranges], default=0.0)
     rows = [
-        (_cut(s.channel), s.lens, s.estimate)
+        (s.channel, s.lens, s.estimate, *_ends(s, most))
         for s in reading.seen
         if s.channel in with_range and s.lens not in reading.asked.without
     ]
-    return pd.DataFrame(rows, columns=["channel", "lens", "conversions"])
+    return pd.DataFrame(rows, columns=["channel", "lens", "conversions", "low", "high"])
+
+
+def _ends(seen: Seen, most: float) -> tuple[float | None, float | None]:
+    """The interval of a lift test as far as the picture goes; none of other lenses, whose errors are mostly bias."""
+    if seen.lens != LIFT_TEST or seen.lower is None or seen.upper is None:
+        return None, None
+    return min(max(seen.lower, 0.0), most), min(max(seen.upper, 0.0), most)
 
 
 def ranges(reading: TriangulationReading) -> alt.LayerChart:
@@ -72,12 +79,15 @@ def ranges(reading: TriangulationReading) -> alt.LayerChart:
         x=alt.X("conversions:Q"), y=y, color=colour, shape=shape,
         tooltip=draw.tooltip(channel="Channel", lens="Lens", said="Conversions"),
     )  # fmt: skip
+    tests = alt.Chart(alt.NamedData("lenses")).transform_filter("isValid(datum.low)").mark_rule(
+        color=INK, strokeWidth=1.2
+    ).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y)  # fmt: skip
     level = f"{reading.asked.level:.0%}".replace("%", " %")
     text = (
         f"Bars are the {level} ranges of all lenses together for {count(len(frame), 'channel')}, the blue tick their "
-        f"middle; marks are what single lenses say."
+        f"middle; marks are what single lenses say, a line through a lift test its own interval."
     )
-    return draw.finished([bars, middles, marks], {"rows": frame, "lenses": lenses}, text, rows=len(frame))
+    return draw.finished([bars, middles, tests, marks], {"rows": frame, "lenses": lenses}, text, rows=len(frame))
 
 
 def against_truth(reading: TriangulationReading) -> alt.LayerChart:
@@ -103,7 +113,7 @@ def against_truth(reading: TriangulationReading) -> alt.LayerChart:
 def budget_rows(reading: TriangulationReading) -> pd.DataFrame:
     """Two rows a channel with spend: channel, kind (now, next), money."""
     moves = sorted(reading.budget.moves if reading.budget else (), key=lambda m: -m.now)
-    rows = [(_cut(m.channel), kind, amount) for m in moves for kind, amount in (("Now", m.now), ("Next", m.then))]
+    rows = [(m.channel, kind, amount) for m in moves for kind, amount in (("Now", m.now), ("Next", m.then))]
     return pd.DataFrame(rows, columns=["channel", "kind", "money"])
 
 
@@ -144,7 +154,3 @@ def _lens_scales(shown: list[str]) -> tuple[alt.Color, alt.Shape]:
         alt.Color("lens:N", title=None, scale=alt.Scale(domain=shown, range=colours), legend=legend),
         alt.Shape("lens:N", title=None, scale=alt.Scale(domain=shown, range=shapes), legend=legend),
     )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

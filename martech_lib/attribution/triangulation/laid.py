@@ -12,11 +12,14 @@ from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import Limits
+from martech_lib.attribution.triangulation.elsewhere import curves
 from martech_lib.attribution.triangulation.lens_rows import checked_channels, checked_lenses
-from martech_lib.attribution.triangulation.priors import MEDIA_MIX
+from martech_lib.attribution.triangulation.priors import LENSES
 from martech_lib.attribution.triangulation.ranges import LEVEL
+from martech_lib.attribution.triangulation.seen import Supply, spend_of
 from martech_lib.attribution.triangulation.sights import scaled
-from martech_lib.attribution.triangulation.supply import Supply, spend_of, supply
+from martech_lib.attribution.triangulation.supply import supply
+from martech_lib.core.errors import UserError, did_you_mean, shown
 
 
 class Asked(NamedTuple):
@@ -95,6 +98,15 @@ class Laid:
         return self.rows[~self.rows["lens"].isin(how.without)]
 
 
+def refuse_strangers(without: Sequence[str], laid: Laid) -> None:
+    """Raise UserError for a lens to be switched off that is none."""
+    known = {*LENSES, *(seen.lens for seen in laid.supplied.seen)}
+    for name in filter(None, without):
+        if name not in known:
+            told = f"lenses_off names '{shown(name)}', which is no lens{did_you_mean(name, known)}"
+            raise UserError(f"{told} They are {', '.join(sorted(known))}.")
+
+
 def laid_out(source: Source, conversions: float) -> Laid:
     """Gather and check every lens. Raises TableError for rows that cannot be read."""
     evidence = source.evidence
@@ -107,16 +119,5 @@ def laid_out(source: Source, conversions: float) -> Laid:
         rows=scaled(checked_lenses(supplied.to_frame(), kinds)),
         kinds=kinds,
         spend=spend_of(evidence, source.period),
-        curves=_curves(evidence, source.period),
+        curves=curves(evidence, source.period),
     )
-
-
-def _curves(evidence: Evidence, period: Period) -> dict[str, float]:
-    """Channel -> elasticity of the response curve that a media-mix model supplies: marginal x spend / estimate."""
-    frame = evidence.registers.get("lenses")
-    if frame is None or not {"marginal", "spend"} <= set(frame):
-        return {}
-    kept = frame[[period.holds(when) for when in frame["month"]]].dropna(subset=["marginal", "spend"])
-    kept = kept[(kept["lens"].str.lower() == MEDIA_MIX) & (kept["estimate"] > 0) & (kept["spend"] > 0)]
-    each = (kept["marginal"] * kept["spend"] / kept["estimate"]).groupby(kept["channel"]).mean()
-    return {str(channel): float(elasticity) for channel, elasticity in each.items()}

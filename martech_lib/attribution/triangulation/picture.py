@@ -16,14 +16,14 @@ from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import BudgetMove, move, plan_of
-from martech_lib.attribution.triangulation.laid import Asked, Laid, Source, laid_out
+from martech_lib.attribution.triangulation.laid import Asked, Laid, Source, laid_out, refuse_strangers
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, PLATFORM, checked_priors
 from martech_lib.attribution.triangulation.ranges import Pull, Range, Triangulation, pooled_ranges
 from martech_lib.attribution.triangulation.records import missing_records, records
+from martech_lib.attribution.triangulation.seen import Seen, days_of
 from martech_lib.attribution.triangulation.sights import arranged
-from martech_lib.attribution.triangulation.supply import Seen, days_of
 from martech_lib.attribution.triangulation.testing import NextTest, Stakes, ranked, wrong_budget
-from martech_lib.core.errors import UserError
+from martech_lib.core.errors import TableError, UserError
 from martech_lib.core.results import Result
 
 NEEDS_CHANNELS = "needs channels.csv with the role of each channel"
@@ -90,6 +90,12 @@ class TriangulationReading(Result):
         return self.laid.supplied.notes if self.laid else ()
 
     @property
+    def is_one_source(self) -> bool:
+        """Whether every lens reads the same touches."""
+        found = self.triangulation
+        return found is not None and bool((found.sights.reads_touches & ~found.sights.is_test).all())
+
+    @property
     def value(self) -> float | None:
         """Money a conversion is worth, as asked or as in the period; None where unknown."""
         return self.asked.value if self.asked.value is not None or self.laid is None else self.laid.value
@@ -131,8 +137,7 @@ def lay_together(
         before: The answer to the last question: what the new one leaves as it was is taken from it.
 
     Raises:
-        TableError: A lens cannot be read.
-        UserError: Priors or limits make no sense.
+        UserError: A lens to be switched off is none, or priors or limits make no sense.
     """
     found = ranges_alone(evidence, rows, period, asked=asked or Asked(), before=before)
     if found.triangulation is None:
@@ -155,7 +160,11 @@ def ranges_alone(
         return unpooled(evidence, period, asked, NEEDS_CHANNELS if conversions else "needs conversions in the period")
     source = Source(evidence, rows, period, (asked.direct, *asked.aside))
     last = before if before is not None and before.laid is not None and before.laid.source.is_same(source) else None
-    laid = last.laid if last is not None and last.laid is not None else laid_out(source, conversions)
+    try:
+        laid = last.laid if last is not None and last.laid is not None else laid_out(source, conversions)
+    except (TableError, UserError) as error:
+        return unpooled(evidence, period, asked, f"the lenses cannot be read: {error}")
+    refuse_strangers(asked.without, laid)
     if last is not None and last.triangulation is not None and last.asked.pools_like(asked):
         return replace(last, asked=asked)
     if all(seen.lens in asked.without for seen in laid.supplied.seen):
@@ -209,7 +218,7 @@ def _decided(reading: TriangulationReading) -> TriangulationReading:
     limits = reading.asked.limits
     plan = plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=limits)
     # Until the next quarter's test a budget can be moved further than in one step.
-    in_a_quarter = replace(limits, step=max(limits.step, QUARTER_STEP), budget=None)
+    in_a_quarter = replace(limits, step=max(limits.step, QUARTER_STEP))
     far = plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=in_a_quarter)
     advised = replace(
         reading,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -47,7 +48,8 @@ class Range(NamedTuple):
 
 
 class Pull(NamedTuple):
-    """A channel's estimate without one lens, beside that with all; tests on their own scale are taken by stand-ins."""
+    """A channel's estimate without one lens, beside that with all. How far apart they are is told with stand-ins for
+    tests on their own scale."""
 
     lens: str
     channel: str
@@ -67,6 +69,7 @@ class Triangulation:
         method: "closed form" or "weighted draws".
         pooled: The closed form of what is read on the scale of the logarithm; None where there is none.
         draws: The weighted draws; None with the closed form.
+        weak_tests: Channels whose test tells less than the other lenses together.
     """
 
     ranges: tuple[Range, ...]
@@ -76,6 +79,7 @@ class Triangulation:
     method: str
     pooled: Pooled | None
     draws: Draws | None
+    weak_tests: frozenset[str] = frozenset()
 
     def to_frame(self) -> pd.DataFrame:
         """One row a channel: channel, estimate, lower, upper, level, verdict."""
@@ -90,7 +94,7 @@ class Triangulation:
     @cached_property
     def pulls(self) -> tuple[Pull, ...]:
         """Estimates without each lens."""
-        return _pulls(self.sights)
+        return _pulls(self.sights, {r.channel: r.estimate for r in self.ranges if r.estimate})
 
 
 def triangulate(
@@ -138,15 +142,14 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
     pooled = laid.pooled() if laid is not None and on_log.channels == sights.channels else None
     draws = sample(sights, conversions, laid) if _needs_draws(sights, pooled, conversions) else None
     ends = _ends(pooled, draws, level)
-    apart = _contradicted(sights, conversions, laid)
+    judged = _judged(sights, conversions, laid)
     rows = {
-        name: Range(name, middle, low, high, level, _verdict(name, low, high, sights.tested, apart))
+        name: Range(name, middle, low, high, level, _verdict(name, low, high, sights.tested, judged.apart))
         for name, middle, low, high in zip(sights.channels, *ends.tolist(), strict=True)
     }
     ranges = tuple(rows.get(name, Range(name, None, None, None, level, "untested")) for name in map(str, order))
-    return Triangulation(
-        ranges, sights, conversions, level, "weighted draws" if draws else "closed form", pooled, draws
-    )
+    method = "weighted draws" if draws else "closed form"
+    return Triangulation(ranges, sights, conversions, level, method, pooled, draws, judged.weak)
 
 
 def _needs_draws(sights: Sights, pooled: Pooled | None, conversions: float) -> bool:
@@ -171,29 +174,38 @@ def _effects(pooled: Pooled | None, draws: Draws | None) -> Array:
     return np.exp(pooled.draw(points(pooled.mean.shape[1], range(DRAWN_SETS))))
 
 
-def _contradicted(sights: Sights, conversions: float, laid: Board | None) -> frozenset[str]:
-    """Channels whose test the other lenses, tests of other channels among them, hold to be most unlikely."""
+class _Judged(NamedTuple):
+    """Tests beside what the other lenses expect: channels whose test lies apart, and those whose test tells less."""
+
+    apart: frozenset[str]
+    weak: frozenset[str]
+
+
+def _judged(sights: Sights, conversions: float, laid: Board | None) -> _Judged:
     if laid is None:
-        return frozenset()
-    return frozenset(name for name in sights.tested if _is_apart(sights, name, conversions, laid))
+        return _Judged(frozenset(), frozenset())
+    found = {name: _beside_others(sights, name, conversions, laid) for name in sights.tested}
+    return _Judged(*(frozenset(name for name, told in found.items() if told[at]) for at in (0, 1)))
 
 
-def _is_apart(sights: Sights, channel: str, conversions: float, laid: Board) -> bool:
-    """Whether a channel's test lies where the other lenses hardly expect it."""
+def _beside_others(sights: Sights, channel: str, conversions: float, laid: Board) -> tuple[bool, bool]:
+    """Whether a channel's test lies where the other lenses, tests of other channels among them, hardly expect it, and
+    whether it is less sure than they are together."""
     place, at = sights.channels.index(channel), int(np.flatnonzero(sights.is_test)[0])
     estimate, error = float(sights.estimate[at, place]), float(sights.error[at, place])
     rest = sights.without_test_of(channel)
     if channel not in rest.channels:
-        return False
+        return False, False
     pooled = laid.again(rest).pooled()
     believed = pooled.draw_one(rest.channels.index(channel), points(1, range(DRAWN_SETS)))
+    is_weak = float(on_log_alone(sights).error[at, place]) > float(believed.std())
     believed = believed[np.exp(np.minimum(believed, 700)) <= conversions]
     expected = [
         ndtr((test.estimate - np.exp(believed)) / test.error) for test in sights.own_scale if test.place == place
     ]
     expected += [] if np.isnan(estimate) else [ndtr((estimate - believed) / error)]
     tails = [float(below.mean()) if len(believed) else 0.0 for below in expected]
-    return any(min(tail, 1 - tail) < APART / 2 for tail in tails)
+    return any(min(tail, 1 - tail) < APART / 2 for tail in tails), is_weak
 
 
 def _verdict(name: str, low: float, high: float, tested: frozenset[str], apart: frozenset[str]) -> str:
@@ -204,7 +216,7 @@ def _verdict(name: str, low: float, high: float, tested: frozenset[str], apart: 
     return "wide" if low <= 0 or high / low > WIDE else "agreed"
 
 
-def _pulls(sights: Sights) -> tuple[Pull, ...]:
+def _pulls(sights: Sights, middles: Mapping[str, float]) -> tuple[Pull, ...]:
     """Every channel's estimate without each lens in turn, where the others speak of it."""
     whole = on_log_alone(sights)
     pooled = pool(whole)
@@ -218,5 +230,9 @@ def _pulls(sights: Sights) -> tuple[Pull, ...]:
         if not rest.channels or not kept:
             continue
         middle = np.exp(pool(rest, kept).quantile(0.5)).tolist()
-        told += [Pull(lens, name, m, with_all[name]) for name, m in zip(rest.channels, middle, strict=True)]
+        told += [
+            Pull(lens, name, middles[name] * m / with_all[name], middles[name])
+            for name, m in zip(rest.channels, middle, strict=True)
+            if name in middles
+        ]
     return tuple(told)

@@ -27,7 +27,7 @@ def records(reading: TriangulationReading) -> tuple[Reading, ...]:
 
 def _lenses(reading: TriangulationReading) -> Iterator[Reading]:
     n = len(reading.lenses)
-    status: Status = "pass" if n > 1 else "fail"
+    status: Status = "fail" if n < 2 else "watch" if reading.is_one_source else "pass"
     yield Reading(
         "attribution.lenses", n, "lenses", target="at least 2", status=status, method=", ".join(reading.lenses)
     )

@@ -106,6 +106,12 @@ class Sights:
         )
 
     @property
+    def is_unchecked(self) -> bool:
+        """Whether nothing incremental speaks of any channel: no test, and no lens but those that share out."""
+        takes_any = (self.takes_base.sum(axis=-1) > 0).any(axis=1)
+        return not self.tested and bool((takes_any | self.reads_touches).all())
+
+    @property
     def on_log(self) -> npt.NDArray[np.intp]:
         """Places of the channels that a lens speaks of on the scale of the logarithm."""
         return np.flatnonzero(~np.isnan(self.estimate).all(axis=0))

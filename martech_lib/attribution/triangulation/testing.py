@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from martech_lib.attribution.triangulation.budget import Plan, best_shares, gains
-from martech_lib.core.stats import Array
+from martech_lib.core.stats import Array, normal_quantile
 
 WEEKS = (4, 8)  # how long a test may run
 HELD = 0.5  # share of the market that goes without, where it tells most
@@ -25,6 +25,7 @@ QUARTER_DAYS = 92
 HORIZON_MONTHS = 3.0  # how long a budget stands that a test has mended
 STRATA, NODES, DRAWS = 12, 5, 1024
 DAYS_OF_WEEK = 7
+ALPHA, POWER = 0.05, 0.8  # of the smallest effect that a test finds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class NextTest(NamedTuple):
         channel: As written.
         weeks: How long the test would run.
         error: Standard error of its result, in conversions of the period.
+        finds: Smallest effect that it finds with 80 % power, two-sided at 5 %.
         saved: Conversions a period that the better budget gains, in expectation.
         worth: Their money until the next quarter's test; None where a conversion's value is unknown.
         cost: Money the test costs; None where unknown.
@@ -66,6 +68,7 @@ class NextTest(NamedTuple):
     channel: str
     weeks: int
     error: float
+    finds: float
     saved: float
     worth: float | None
     cost: float | None
@@ -143,7 +146,8 @@ def _option(name: str, weeks: int, stakes: Stakes, *, error: float, gained: floa
     net = None if worth is None or cost is None else worth - cost
     last = stakes.last_test.get(name)
     is_overdue = last is None or (stakes.as_of is not None and (stakes.as_of - last).days > QUARTER_DAYS)
-    return NextTest(name, weeks, error, gained, worth, cost, net, last, is_overdue)
+    finds = (normal_quantile(1 - ALPHA / 2) + normal_quantile(POWER)) * error
+    return NextTest(name, weeks, error, finds, gained, worth, cost, net, last, is_overdue)
 
 
 def _now(plan: Plan, drawn: Array) -> Array:

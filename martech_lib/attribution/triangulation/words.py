@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from martech_lib.attribution.comparisons import USUAL_CLAIM
 from martech_lib.attribution.triangulation.budget import LEAST_MOVE
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.priors import LAST_TOUCH, LIFT_TEST, MEDIA_MIX, MULTI_TOUCH
+from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
 from martech_lib.attribution.triangulation.ranges import Pull, Range
 from martech_lib.attribution.triangulation.testing import HELD, NextTest
-from martech_lib.core.spoken import count, day, fitting, listed, money, number, percent
+from martech_lib.core.spoken import count, day, fitting, listed, number, percent, whole_money
 
+NEEDS_SPEND = "Not measured: needs spend.csv with at least two channels that have a range."
+AN = (8, 11, 18)  # weeks that are said with "an"
 STRONG = 1.15  # a lens that moves an estimate by less hardly pulls
 
 
@@ -25,7 +27,22 @@ def headline(reading: TriangulationReading) -> str:
             f"Red flag: attribution from a single source. Only {lenses[0]} speaks of the channels, so a range says how "
             f"far that lens usually errs and no more. {_most(ranges)}"
         )
-    return f"{count(len(lenses), 'lens', plural='lenses')} speak of {reading.period.words}. {_most(ranges)}"
+    one = " All of them read the same touches, so that they are one source." if reading.is_one_source else ""
+    speak = f"{count(len(lenses), 'lens', plural='lenses')} speak of {reading.period.words}.{one}"
+    return f"{speak} {_most(ranges)} {_guesses(reading)}".rstrip()
+
+
+def _guesses(reading: TriangulationReading) -> str:
+    """Which ranges hold the truth less often than they say."""
+    sights = reading.triangulation.sights if reading.triangulation else None
+    if sights is None:
+        return ""
+    if sights.is_unchecked:
+        return "Nothing incremental checks them: the ranges are what is believed of the lenses, and hold it less often."
+    names = sorted(sights.shared_out)
+    if not names:
+        return ""
+    return f"Less sure than that {fitting(len(names), 'is', 'are')} {listed(names, most=8)}: see the table."
 
 
 def verdicts(reading: TriangulationReading) -> str:
@@ -56,6 +73,11 @@ def verdict(told: Range, reading: TriangulationReading) -> str:
     wide = f"upper end {times:.1f} times the lower" if times else "reaching down to nothing"
     if reading.triangulation is not None and told.channel in reading.triangulation.sights.shared_out:
         return f"Untested: all its lenses share out what would have come anyway, so this is a rough guess ({wide})."
+    if reading.triangulation is not None and told.channel in reading.triangulation.weak_tests:
+        return {
+            "agreed": f"Agreed, but by the other lenses: its test alone tells less than they do ({wide}).",
+            "wide": f"Wide: its test tells less than the other lenses do ({wide}).",
+        }.get(told.verdict, f"Contradicted: its test lies where the other lenses hardly expect it ({wide}).")
     return {
         "agreed": f"Agreed: a test and the other lenses point the same way ({wide}).",
         "wide": f"Wide: tested, yet the range is broad ({wide}).",
@@ -67,7 +89,7 @@ def verdict(told: Range, reading: TriangulationReading) -> str:
 def pulls(reading: TriangulationReading) -> str:
     """Which lens pulls which channel furthest."""
     if not reading.pulls:
-        return ""
+        return _not_measured(reading)
     strong = sorted(reading.pulls, key=lambda p: -max(_ratio(p), 1 / _ratio(p)))
     told = [_pulled(p) for p in strong[:3] if max(_ratio(p), 1 / _ratio(p)) >= STRONG]
     if not told:
@@ -79,9 +101,9 @@ def overcounts(reading: TriangulationReading) -> str:
     """By how much platforms claim too much, by all lenses together."""
     told = reading.overcounts
     if not told:
-        return (
-            "" if reading.lacks else "Platforms' overcount is not measured: needs platform_reported.csv for the period."
-        )
+        return _not_measured(reading) or "Not measured: needs platform_reported.csv for the period."
+    if len(reading.lenses) < 2:
+        return "Not measured: with the platforms alone there is nothing to hold their claims against."
     low, high = USUAL_CLAIM
     above = [o for o in told if o.verdict == "above"]
     worst = told[0]
@@ -90,9 +112,9 @@ def overcounts(reading: TriangulationReading) -> str:
         f"({worst.lower:.1f} to {worst.upper:.1f})."
     )
     if not above:
-        return f"{said} Of no platform is it sure that it lies above the usual {low:g} to {high:g} times."
+        return f"{said} No platform lies above the usual {low:g} to {high:g} times with its whole range."
     return (
-        f"{said} Surely above the usual {low:g} to {high:g} times {fitting(len(above), 'is', 'are')} "
+        f"{said} Above the usual {low:g} to {high:g} times with the whole range {fitting(len(above), 'is', 'are')} "
         f"{listed([o.channel for o in above])}."
     )
 
@@ -113,8 +135,9 @@ def agreement(reading: TriangulationReading) -> str:
     said = (
         f"Agreement of all lenses is refused: {found.reason}."
         if found.w is None
-        else f"{count(len(found.judges), 'lens', plural='lenses')} rank {count(found.channels, 'channel')} with a "
-        f"Kendall's W of {found.w:.2f}. Wide disagreement is method disagreement, not method failure."
+        else f"{count(len(found.judges), 'lens', plural='lenses')} rank the {count(found.channels, 'channel')} "
+        f"that all of them see, lift tests left aside, with a Kendall's W of {found.w:.2f}. Wide disagreement is "
+        "method disagreement, not method failure."
     )
     return f"{said} Mind what they smooth over: {' and '.join(smooths)}." if smooths else said
 
@@ -122,7 +145,7 @@ def agreement(reading: TriangulationReading) -> str:
 def next_test(reading: TriangulationReading) -> str:
     """What not knowing costs, and which channel to test."""
     if not reading.tests or reading.stakes is None:
-        return "" if reading.lacks else "No next test: needs spend.csv with at least two channels that have a range."
+        return _not_measured(reading) or NEEDS_SPEND
     first, cost = reading.tests[0], reading.stakes
     said = (
         f"Not knowing the effects for certain costs about {number(cost, 1)} conversions a period that the best budget "
@@ -135,21 +158,56 @@ def budget(reading: TriangulationReading) -> str:
     """The move of budget, its gain and how sure it is; or to hold."""
     found = reading.budget
     if found is None:
-        return "" if reading.lacks else "No budget move: needs spend.csv with at least two channels that have a range."
+        return _not_measured(reading) or NEEDS_SPEND
     sure = f"better than today's with a probability of {percent(found.better, 0)}"
     gain = f"{number(found.gain, 1)} conversions a period ({number(found.lower, 1)} to {number(found.upper, 1)})"
     if found.is_hold:
-        return f"Hold the budget: the best move within the limits would gain {gain} and be {sure}; that is too unsure."
+        hold = f"Hold the mix: the best move within the limits would gain {gain} and be {sure}; that is too unsure."
+        return f"{hold}{_of_total(reading)}{_beware(reading)}"
     changes = {m.channel: m.then / m.now - 1 for m in found.moves if abs(m.then / m.now - 1) > LEAST_MOVE}
     ups = [f"{name} ({percent(by, 0)})" for name, by in changes.items() if by > 0]
     downs = [f"{name} ({percent(-by, 0)})" for name, by in changes.items() if by < 0]
     sides = "; ".join(part for part in (_side("more for", ups), _side("less for", downs)) if part)
-    return f"Move budget: {sides}. That gains about {gain} and is {sure}. {_curves(reading)}"
+    gains = f"That gains about {gain} and is {sure}.{_of_total(reading)}"
+    return f"Move budget: {sides}. {gains} {_curves(reading)}{_beware(reading)}"
 
 
-def by_cadence(reading: TriangulationReading) -> tuple[str, str, str]:
-    """What the lens of the day, that of the month and those of the year say at present."""
-    return _leading(reading, LAST_TOUCH), _leading(reading, MULTI_TOUCH), _of_the_year(reading)
+def _of_total(reading: TriangulationReading) -> str:
+    """What another total does by itself."""
+    found = reading.budget
+    now = sum(m.now for m in found.moves) if found else 0.0
+    then = sum(m.then for m in found.moves) if found else 0.0
+    if found is None or abs(then - now) < 1:
+        return ""
+    change = f"{whole_money(abs(then - now), reading.currency)} {'more' if then > now else 'less'} in all"
+    gains = f"{'gains' if found.by_total > 0 else 'loses'} about {number(abs(found.by_total), 1)} conversions"
+    return f" Beside that, {change} {gains} at today's mix; the move is held against that."
+
+
+def _beware(reading: TriangulationReading) -> str:
+    """Channels whose money should not move before their test is repeated."""
+    moved = {
+        m.channel for m in (reading.budget.moves if reading.budget else ()) if abs(m.then / m.now - 1) > LEAST_MOVE
+    }
+    names = [r.channel for r in reading.ranges if r.verdict == "contradicted" and r.channel in moved]
+    unchecked = reading.triangulation is not None and reading.triangulation.sights.is_unchecked
+    told = (
+        f" The test of {listed(names)} contradicts the other lenses: repeat it before that money moves."
+        if names
+        else ""
+    )
+    return f"{told} All this rests on what is believed of the lenses alone." if unchecked else told
+
+
+def of_the_year(reading: TriangulationReading) -> str:
+    """What incremental lenses say at present: the channels that brought most, and what stands behind that."""
+    tested = {s.channel for s in reading.seen if s.lens == LIFT_TEST}
+    mixed = {s.channel for s in reading.seen if s.lens == MEDIA_MIX}
+    if not reading.ranges:
+        return "Not measured"
+    most = listed([f"{r.channel} {number(r.estimate)}" for r in reading.ranges[:3]])
+    behind = f"{count(len(tested), 'channel')} tested, {count(len(mixed), 'channel')} in a media-mix model"
+    return f"{most}, by all lenses ({behind})"
 
 
 def truth(reading: TriangulationReading) -> str:
@@ -177,19 +235,8 @@ def _most(ranges: Sequence[Range]) -> str:
     return f"In conversions that would not have come otherwise, {listed(told)}. {level}" if told else ""
 
 
-def _leading(reading: TriangulationReading, lens: str) -> str:
-    said = sorted((s for s in reading.seen if s.lens == lens), key=lambda s: (-s.estimate, s.channel))
-    return listed([f"{s.channel} {number(s.estimate)}" for s in said[:3]]) if said else "Not measured"
-
-
-def _of_the_year(reading: TriangulationReading) -> str:
-    tested = [t for t in reading.tests if t.last_test]
-    mixed = [s.channel for s in reading.seen if s.lens == MEDIA_MIX]
-    last = max((t.last_test for t in tested if t.last_test), default=None)
-    told = [f"{count(len(tested), 'channel')} with spend tested, the last on {day(last)}"] if last else ["no test"]
-    told.append(f"a media-mix model of {count(len(mixed), 'channel')}" if mixed else "no media-mix model")
-    said = "; ".join(told)
-    return f"{said[:1].upper()}{said[1:]}" if reading.seen else "Not measured"
+def _not_measured(reading: TriangulationReading) -> str:
+    return f"Not measured: {reading.lacks}." if reading.lacks else ""
 
 
 def _ratio(pull: Pull) -> float:
@@ -202,17 +249,24 @@ def _pulled(pull: Pull) -> str:
 
 
 def _recommended(first: NextTest, reading: TriangulationReading) -> str:
-    weeks, saves = f"{first.weeks}-week", f"{number(first.saved, 1)} of them a period"
-    test = f"a {weeks} test of {first.channel} with {percent(HELD, 0)} of the market held out"
+    saves = f"{number(first.saved, 1)} of them a period"
+    article = "an" if first.weeks in AN else "a"
+    test = f"{article} {first.weeks}-week test of {first.channel} with {percent(HELD, 0)} of the market held out"
+    finds = f"It finds effects from {number(first.finds)} conversions a period on."
     if first.worth is None or first.cost is None:
         lacking = "the value of a conversion" if first.worth is None else "test_cost_per_week in channels.csv"
-        return f"Most is learned by {test}, which saves {saves}; its net worth needs {lacking}."
-    worth, cost = money(round(first.worth), reading.currency), money(round(first.cost), reading.currency)
+        return f"Most is learned by {test}, which saves {saves}; its net worth needs {lacking}. {finds}"
+    worth, cost = whole_money(first.worth, reading.currency), whole_money(first.cost, reading.currency)
     if (first.net or 0.0) > 0:
-        return f"Test next: {test}. It saves {saves}, worth {worth} in a quarter, and costs {cost}."
+        return f"Test next: {test}. It saves {saves}, worth {worth} in a quarter, and costs {cost}. {finds}"
+    due = (
+        "Its quarterly test is overdue, so that this is the one to run if one is run at all."
+        if first.is_overdue
+        else "Its quarterly test is done, so that none is needed now."
+    )
     return (
         f"No test pays for itself by a better budget alone: the best for its money, {test}, saves {saves}, worth "
-        f"{worth} in a quarter, and costs {cost}. If the quarterly test is due, take this one."
+        f"{worth} in a quarter, and costs {cost}. {due} {finds}"
     )
 
 

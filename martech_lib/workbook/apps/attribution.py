@@ -32,6 +32,10 @@ TRUTH = (
     "In a simulated world it is known what each channel caused. It is laid beside every model, for the whole log, to "
     "show what attribution can and cannot see.",
 )
+LENS_TRUTH = (
+    "Ranges against the truth",
+    "A simulated world knows what each channel caused in the whole log. It is laid beside the ranges of the whole log.",
+)
 OF_EVERYBODY = ("cost_per_conversion", "claims")
 INSTEAD = {
     "days_to_convert": "A table of paths has no times.",
@@ -122,6 +126,10 @@ class AttributionApp:
         """A paragraph of `triangulation.words` by its name: headline, verdicts, pulls, next_test, budget, ..."""
         speak: Callable[[TriangulationReading], str] = getattr(lens_words, topic)
         return self._lens_markup(lambda reading: html.say(speak(reading)), whole=whole)
+
+    def lens_truth_head(self) -> Any:
+        """The heading of the ranges beside the truth, which only a simulated world has."""
+        return self._lens_markup(lambda reading: html.section(*LENS_TRUTH) if reading.truth else "", whole=True)
 
     def lens_tiles(self) -> Any:
         """The key readings of all lenses together."""

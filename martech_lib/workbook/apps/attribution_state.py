@@ -14,10 +14,11 @@ from martech_lib import attribution
 from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
 from martech_lib.attribution.segment import segment_of
 from martech_lib.attribution.triangulation.backlog import backlog_row
+from martech_lib.attribution.triangulation.elsewhere import left_out, refuse_foreign
 from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.supply import refuse_foreign
 from martech_lib.core.errors import TableError, UserError, shown
+from martech_lib.core.files import read_raw
 from martech_lib.core.register import parse_register
 from martech_lib.core.spreadsheet import to_csv
 from martech_lib.core.tables import table
@@ -89,13 +90,25 @@ class AttributionState:
         if self._reading is None or self._reading.lacks:
             raise UserError(NO_READING)
         found = parse_register("lenses", data, name)
+        lines = () if found.problems else read_raw(data, filename=name, expects=table("lenses").names).lines
+        if not found.problems and not lines:
+            raise UserError(f"{name} has no rows of lenses: a header and below it channel, lens, month, estimate.")
         if found.problems:
             raise TableError(found.problems)
-        refuse_foreign(found.frame, self._evidence.registers.get("channels"), self._reading.period, name)
         evidence = replace(self._evidence, registers={**self._evidence.registers, "lenses": found.frame})
+        refuse_foreign(found.frame, evidence, self._reading.period, name=name, lines=lines)
+        self._refuse_unpooled(evidence)
         self._take(evidence, self.question, journeys=self._journeys)
         self.faults = []
-        return list(found.notes)
+        return [*found.notes, *left_out(evidence, self._reading.period)]
+
+    def _refuse_unpooled(self, evidence: Evidence) -> None:
+        """Raise UserError where lenses that stood together no longer do."""
+        assert self._reading is not None
+        before = self._reading.triangulated
+        after = attribution.triangulated(evidence, self._reading, asked=self.asked).triangulated
+        if before is not None and after is not None and after.lacks and not before.lacks:
+            raise UserError(after.lacks)
 
     def ranges_csv(self) -> bytes:
         """The ranges as a file. Raises UserError when there are none."""

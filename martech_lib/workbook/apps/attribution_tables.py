@@ -10,7 +10,7 @@ from martech_lib.attribution.credit import MODELS, CreditRow
 from martech_lib.attribution.names import LENSES, MODEL_NAMES
 from martech_lib.attribution.sums import NONE
 from martech_lib.attribution.triangulation import words as lens_words
-from martech_lib.core.spoken import money, number
+from martech_lib.core.spoken import listed, money, number
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
 
@@ -103,6 +103,13 @@ def truth_table(reading: AttributionReading) -> str:
     return html.table(rows.values(), columns, caption="Credit of the whole log against the truth") if rows else ""
 
 
+def _leading(reading: AttributionReading, model: str) -> str:
+    """The channels that a model credits most."""
+    rows = [r for r in reading.credit_records if r.model == model and r.channel != NONE and r.conversions]
+    rows.sort(key=lambda r: (-(r.conversions or 0.0), r.channel))
+    return listed([f"{r.channel} {number(r.conversions)}" for r in rows[:3]]) if rows else "Not measured"
+
+
 def lenses_table(reading: AttributionReading) -> str:
     """Which lens serves which decision, and what it says at present."""
     columns = [
@@ -113,7 +120,11 @@ def lenses_table(reading: AttributionReading) -> str:
         Column("why", "Why this lens"),
     ]
     pooled = reading.triangulated
-    now = lens_words.by_cadence(pooled) if pooled is not None else ("",) * len(LENSES)
+    now = (
+        _leading(reading, "last"),
+        _leading(reading, reading.question.model),
+        lens_words.of_the_year(pooled) if pooled is not None else "Not measured",
+    )
     rows = [{**lens._asdict(), "now": told} for lens, told in zip(LENSES, now, strict=True)]
     return html.table(rows, columns, caption="The lens for each decision")
 

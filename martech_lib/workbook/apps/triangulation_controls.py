@@ -169,6 +169,8 @@ def asked_of(values: Mapping[str, Any], base: Asked | None = None) -> Asked:
     changes: dict[str, Any] = {"limits": replace(asked.limits, **limits).checked()}
     if "conversion_value" in values:
         changes["value"] = _number(values["conversion_value"], "conversion_value")
+        if (changes["value"] or 0.0) < 0:
+            raise UserError(f"conversion_value came as {changes['value']:g}; allowed is money from 0 on.")
     if "lenses_off" in values:
         changes["without"] = tuple(part.strip() for part in values["lenses_off"].split(";") if part.strip())
     return asked._replace(**changes)

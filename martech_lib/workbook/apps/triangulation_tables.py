@@ -57,6 +57,42 @@ def lens_values_table(reading: TriangulationReading) -> str:
     return html.table(rows, columns, caption="What each lens says, in conversions of the period") if rows else ""
 
 
+def pairs_table(reading: TriangulationReading) -> str:
+    """Rank agreement of every two lenses."""
+    names = list(reading.agreement.judges)
+    taus = {frozenset((p.one, p.other)): p.tau for p in reading.lens_pairs}
+    if len(names) < 2 or not taus:
+        return ""
+    columns = [Column("lens", "Lens"), *(Column(name, _titled(name), str, True) for name in names[1:])]
+    rows = []
+    for at, one in enumerate(names[:-1]):
+        row: dict[str, Any] = {"lens": _titled(one)}
+        for other in names[1:]:
+            tau = taus.get(frozenset((one, other)))
+            row[other] = "" if other in names[: at + 1] or tau is None else number(tau, 2)
+        rows.append(row)
+    return html.table(rows, columns, caption="Rank agreement of two lenses at a time, Kendall's tau-b")
+
+
+def without_table(reading: TriangulationReading) -> str:
+    """The middle of each range without one lens at a time."""
+    lenses = list(dict.fromkeys(p.lens for p in reading.pulls))
+    columns = [
+        Column("channel", "Channel"), Column("all", "All lenses", number, True),
+        *(Column(lens, f"Without {lens}", str, True) for lens in lenses),
+    ]  # fmt: skip
+    without = {(p.channel, p.lens): p.without for p in reading.pulls}
+    rows = [
+        {
+            "channel": r.channel,
+            "all": r.estimate,
+            **{lens: number(without[r.channel, lens]) if (r.channel, lens) in without else "" for lens in lenses},
+        }
+        for r in reading.ranges
+    ]
+    return html.table(rows, columns, caption="The middle of each range, leaving one lens out") if lenses else ""
+
+
 def how_table(reading: TriangulationReading) -> str:
     """How lift tests and estimates made elsewhere were brought to the period."""
     columns = [
@@ -102,19 +138,22 @@ def tests_table(reading: TriangulationReading) -> str:
     cash = partial(whole_money, currency=reading.currency)
     columns = [
         Column("channel", "Channel"), Column("weeks", "Weeks", number, True),
+        Column("finds", "Finds from", number, True),
         Column("saved", "Conversions saved a period", str, True), Column("worth", "Worth in a quarter", cash, True),
         Column("cost", "Cost", cash, True), Column("net", "Net", cash, True), Column("last", "Last test"),
         Column("due", "Quarterly test"),
     ]  # fmt: skip
     rows = [
         {
-            "channel": t.channel, "weeks": t.weeks, "saved": number(t.saved, 1), "worth": t.worth, "cost": t.cost,
+            "channel": t.channel, "weeks": t.weeks, "finds": t.finds, "saved": number(t.saved, 1),
+            "worth": t.worth, "cost": t.cost,
             "net": t.net, "last": "never" if t.last_test is None else day(t.last_test),
             "due": "overdue" if t.is_overdue else "done",
         }
         for t in reading.tests
     ]  # fmt: skip
-    return html.table(rows, columns, caption="Which channel to test next") if rows else ""
+    by = "net worth" if any((t.net or 0.0) > 0 for t in reading.tests) else "worth for its cost"
+    return html.table(rows, columns, caption=f"Which channel to test next, by {by}") if rows else ""
 
 
 def budget_table(reading: TriangulationReading) -> str:
