@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -96,6 +98,45 @@ def test_a_file_that_the_disk_refuses_stays_whole(tmp_path: Path, monkeypatch: p
         Workspace.open(tmp_path).append("backlog", ROW)
     assert file.read_bytes() == b"idea,surface\nShorter page,web\n"
     assert [path.name for path in tmp_path.iterdir()] == ["backlog.csv"]
+
+
+def test_a_file_with_faults_or_another_way_of_numbers_is_left_alone(tmp_path: Path) -> None:
+    for data, why in (
+        (b"idea,surface\nA,web,0.5\n", "has a fault to be mended first"),
+        (b"idea;surface;mde_relative;value_per_unit_lift\nA;web;0,105;1.234,50\n", "in another way than the row"),
+    ):
+        file = backlog(tmp_path, data)
+        with pytest.raises(UserError, match=why):
+            Workspace.open(tmp_path).append("backlog", {**ROW, "value_per_unit_lift": 1234.5})
+        assert file.read_bytes() == data
+
+
+def test_a_file_that_somebody_else_wrote_meanwhile_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = backlog(tmp_path, b"idea,surface\nA,web\n")
+    ws, copied = Workspace.open(tmp_path), shutil.copymode
+
+    def meanwhile(*paths: Any) -> None:
+        copied(*paths)
+        file.write_bytes(b"idea,surface\nA,web\nB,tv\n")
+
+    monkeypatch.setattr(shutil, "copymode", meanwhile)
+    with pytest.raises(UserError, match="was changed meanwhile"):
+        ws.append("backlog", ROW)
+    assert file.read_bytes() == b"idea,surface\nA,web\nB,tv\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["backlog.csv"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    kept = backlog(real, b"idea,surface\nA,web\n")
+    folder = tmp_path / "ws"
+    folder.mkdir()
+    (folder / "backlog.csv").symlink_to(kept)
+    Workspace.open(folder).append("backlog", ROW)
+    assert (folder / "backlog.csv").is_symlink() and b"Lift test of video" in kept.read_bytes()
 
 
 def test_a_database_is_only_read(tmp_path: Path) -> None:

@@ -189,6 +189,15 @@ def metropolis(of: Drawn, own: dict[int, tuple[float, float]], cap: float, start
     return np.array(kept).transpose(1, 0, 2)
 
 
+def test_the_closed_form_is_the_model_by_its_definition() -> None:
+    of = world(np.random.default_rng(6), "own", channels=4, tested=2)
+    found = pooled(of.lenses, of)
+    assert found.pooled is not None
+    theta = np.log([r.estimate for r in found.ranges]) + np.random.default_rng(1).normal(0, 0.7, (200, 4))
+    off = found.pooled.density(theta) - log_density(theta, of, {}, PLENTY)
+    np.testing.assert_allclose(off, off[0], atol=1e-3)  # settings of next to no weight are left out
+
+
 CASES = {
     "closed form": ({}, PLENTY),
     "a test that found nothing": ({0: (-15.0, 40.0)}, PLENTY),

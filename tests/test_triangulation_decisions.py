@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from martech_lib.attribution.triangulation.budget import Limits, Plan, best_shares, move, plan_of
-from martech_lib.attribution.triangulation.carry import Lift, lift_of_all
+from martech_lib.attribution.triangulation.carry import Lift, is_too_small, lift_of_all
 from martech_lib.attribution.triangulation.testing import Stakes, error_of, ranked, saved, wrong_budget
 from martech_lib.core.errors import UserError
 
@@ -172,6 +172,19 @@ def test_age_and_other_spend_widen_a_test_and_say_so() -> None:
     assert more.estimate == pytest.approx(200 * 2**0.6)
     assert (more.upper - more.lower) / more.estimate > (fresh.upper - fresh.lower) / fresh.estimate
     assert "spend 100 % higher now" in more.how
+
+
+def test_a_test_that_found_nothing_ages_too_and_one_that_hardly_changed_spend_is_left_out() -> None:
+    nothing = lift(estimate=0.0, lower=-50.0, upper=50.0)
+    fresh = lift_of_all(nothing, days=28, spend=2000.0, until=date(2026, 10, 31))
+    old = lift_of_all(nothing, days=28, spend=2000.0, until=date(2031, 10, 31))
+    assert old.upper > 1.3 * fresh.upper
+    assert [is_too_small(lift(spend_change=change)) for change in (-1.0, 50.0, -100.0, -1000.0)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    part = lift_of_all(lift(spend_change=200.0), days=28, spend=2000.0, until=date(2026, 10, 31))
+    dark = lift_of_all(lift(), days=28, spend=2000.0, until=date(2026, 10, 31))
+    assert (part.upper - part.lower) / part.estimate > 1.3 * (dark.upper - dark.lower) / dark.estimate
 
 
 def test_half_the_spend_taken_off_is_not_the_whole_effect() -> None:

@@ -8,11 +8,13 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.files import Unreadable, csv_layout, csv_records, decode, header_names
-from martech_lib.core.spreadsheet import cell_text, escape_cell
+from martech_lib.core.register import read_register
+from martech_lib.core.spreadsheet import as_text, cell_text, escape_cell
 from martech_lib.core.tables import Table
 
 BOM = b"\xef\xbb\xbf"
@@ -35,12 +37,29 @@ def append_row(file: Path, declared: Table, row: Mapping[str, Any]) -> int:
         data = file.read_bytes() if file.exists() else b""
     except OSError as error:
         raise UserError(f"{file.name} cannot be read: {error.strerror}.") from error
-    told = _Written.of(data, declared, file.name) if data.strip(BOM + b" \r\n\t") else _Written.new(row)
+    is_empty = not data.strip(BOM + b" \r\n\t")
+    told = _Written.new(row) if is_empty else _Written.of(data, declared, file.name)
     told.refuse_twice(declared, row, file.name)
     grown = told.grown(list(row))
     text = f"{grown.text}{grown.line([row.get(name) for name in grown.header])}"
-    _publish(file, grown.encoded(text, file.name))
+    new = grown.encoded(text, file.name)
+    _refuse_unread(declared, b"" if is_empty else data, new, file.name)
+    _publish(file, data, new)
     return len(io.StringIO(text, newline="").readlines())
+
+
+def _refuse_unread(declared: Table, old: bytes, new: bytes, name: str) -> None:
+    """Raise UserError when the old file has faults, or when the new one would be read otherwise than it is meant."""
+    before = read_register(declared, old, name) if old else None
+    if before is not None and before.problems:
+        raise UserError(f"{name} has a fault to be mended first: {before.problems[0]}")
+    after = read_register(declared, new, name)
+    is_other = before is not None and len(before.frame) > 0 and not (
+        as_text(after.frame.iloc[:-1][list(before.frame)]).equals(as_text(before.frame))
+    )  # fmt: skip
+    if after.problems or is_other:
+        why = f": {after.problems[0]}" if after.problems else ""
+        raise UserError(f"{name} writes its values in another way than the row{why}; download the row and paste it.")
 
 
 class _Written(NamedTuple):
@@ -111,17 +130,25 @@ class _Written(NamedTuple):
             raise UserError(f"{name} is not UTF-8 and cannot hold '{came}'; save it as 'CSV UTF-8' first.") from error
 
 
-def _publish(file: Path, data: bytes) -> None:
+def _publish(file: Path, old: bytes, new: bytes) -> None:
     """Put the new file in the old one's place, whole or not at all."""
     file = file.resolve()
     if file.exists() and not os.access(file, os.W_OK):
         raise UserError(f"{file.name} is read-only; download the row instead.")
-    beside = file.with_name(f".{file.name}.new")
+    beside = None
     try:
-        beside.write_bytes(data)
+        with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as handle:
+            beside = Path(handle.name)
+            handle.write(new)
         if file.exists():
             shutil.copymode(file, beside)
+        else:
+            beside.chmod(0o644)
+        if (file.read_bytes() if file.exists() else b"") != old:
+            raise UserError(f"{file.name} was changed meanwhile; try again.")
         os.replace(beside, file)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise UserError(f"{file.name} cannot be written: {error.strerror}. Download the row instead.") from error
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)

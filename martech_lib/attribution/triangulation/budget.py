@@ -48,7 +48,7 @@ class Limits:
                 raise UserError(f"{name} came as {getattr(self, name):g}; allowed is from {low:g} to {high:g}.")
         for words, amounts in (("floor", self.floors), ("ceiling", self.ceilings)):
             for channel, amount in amounts.items():
-                if amount < 0:
+                if not amount >= 0:
                     raise UserError(f"the {words} of {channel} came as {amount:g}; allowed is money from 0 on.")
         for channel, floor in self.floors.items():
             if floor > self.ceilings.get(channel, np.inf):
@@ -157,12 +157,16 @@ def plan_of(
     now = np.array([spend[name] for name in names])
     low = np.array([max(limits.floors.get(n, 0.0) / spend[n], 1 - limits.step) for n in names])
     high = np.array([min(limits.ceilings.get(n, np.inf) / spend[n], 1 + limits.step) for n in names])
-    budget = float(now.sum()) if limits.budget is None else limits.budget
+    # Money of channels without a range stays where it is.
+    elsewhere = sum(spend.values()) - float(now.sum())
+    budget = float(now.sum()) if limits.budget is None else limits.budget - elsewhere
     # A floor or a ceiling beyond the step moves as far as the step lets it.
     low, high = np.minimum(low, 1 + limits.step), np.maximum(high, 1 - limits.step)
     if len(names) and not (low * now).sum() - 1e-6 <= budget <= (high * now).sum() + 1e-6:
-        reach = f"{(low * now).sum():,.0f} to {(high * now).sum():,.0f}"
-        raise UserError(f"a budget of {budget:,.0f} cannot be reached; with these limits it can be {reach}.")
+        reach = f"{(low * now).sum() + elsewhere:,.0f} to {(high * now).sum() + elsewhere:,.0f}"
+        raise UserError(
+            f"a budget of {budget + elsewhere:,.0f} cannot be reached; with these limits it can be {reach}."
+        )
     elasticity = np.clip([curves.get(n, limits.elasticity) for n in names], LEAST_ELASTICITY, MOST_ELASTICITY)
     return Plan(names, effects[:, places], now, elasticity, tuple(name in curves for name in names), low, high, budget)
 
@@ -207,7 +211,9 @@ def move(plan: Plan, limits: Limits, *, level: float) -> BudgetMove | None:
     better, gain = float((drawn > 0).mean()), float(drawn.mean())
     scaled = shares * plan.spend.sum() / plan.budget if plan.budget else shares
     is_still = bool(np.all(np.abs(scaled - 1) < LEAST_MOVE))
-    is_hold = is_still or better < limits.sure
+    total = plan.budget / plan.spend.sum()
+    is_allowed = bool(np.all((plan.low <= total + 1e-9) & (total - 1e-9 <= plan.high)))  # today's mix at that total
+    is_hold = is_still or (is_allowed and better < limits.sure)
     reason = (
         "no move within the limits gains anything"
         if is_still

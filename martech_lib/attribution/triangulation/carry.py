@@ -16,6 +16,7 @@ DRIFT = 0.1  # a month's wandering of a channel's effect: standard deviation of 
 MONTH = 365.25 / 12
 EXPOSED = ("conversion lift", "audience holdout")  # these compare people with the channel to people without it
 NEARLY_OFF = 0.95
+LEAST_CHANGE = 0.1  # of the spend, for a test that changes it
 
 
 class Moved(NamedTuple):
@@ -95,13 +96,15 @@ def lift_of_all(lift: Lift, *, days: int, spend: float | None, until: date | Non
         until: Last day of the period, from which the test's age is counted.
     """
     scale = days / lift.days / (lift.share or 1.0)
-    part, told = _part(lift)
+    part, part_sd, told = _part(lift)
     then = None if lift.baseline_spend is None else lift.baseline_spend * scale
     moved = at_spend(then, spend)
     months = 0.0 if until is None else abs((until - lift.end).days) / MONTH
     factor = scale * moved.factor / part
-    extra = float(np.hypot(ageing(months), moved.sd))
-    half = normal_quantile((1 + lift.level) / 2) * extra * abs(lift.estimate)
+    extra = float(np.sqrt(ageing(months) ** 2 + moved.sd**2 + part_sd**2))
+    # A test that found nothing has only its width to say what size of effect it speaks of.
+    size = max(abs(lift.estimate), (lift.upper - lift.lower) / 2)
+    half = normal_quantile((1 + lift.level) / 2) * extra * size
     low = lift.estimate - np.hypot(lift.estimate - lift.lower, half)
     high = lift.estimate + np.hypot(lift.upper - lift.estimate, half)
     scope = "the whole market" if not lift.share or lift.share >= 1 else f"{percent(lift.share, 0)} of the market"
@@ -111,11 +114,22 @@ def lift_of_all(lift: Lift, *, days: int, spend: float | None, until: date | Non
     return Scaled(lift.estimate * factor, float(low * factor), float(high * factor), how)
 
 
-def _part(lift: Lift) -> tuple[float, str]:
-    """Which part of the channel's effect the test's change of spend moves: all of it where it went dark."""
+def is_too_small(lift: Lift) -> bool:
+    """Whether a test changed spend by so little that scaling it to all of it would make a number out of noise."""
+    return lift.method not in EXPOSED and bool(lift.baseline_spend) and lift.spend_change is not None and (
+        abs(lift.spend_change) < LEAST_CHANGE * float(lift.baseline_spend or 0.0)
+    )  # fmt: skip
+
+
+def _part(lift: Lift) -> tuple[float, float, str]:
+    """Which part of the channel's effect the test's change of spend moves, all of it where it went dark; the standard
+    deviation of its logarithm, as the elasticity is not known; and how in words."""
     if lift.method in EXPOSED or not lift.spend_change or not lift.baseline_spend:
-        return 1.0, ""
+        return 1.0, 0.0, ""
     change = lift.spend_change / lift.baseline_spend
     if change <= -NEARLY_OFF:
-        return 1.0, ""
-    return float(abs((1 + change) ** ELASTICITY - 1)), f", spend changed by {percent(change, 0)}"
+        return 1.0, 0.0, ""
+    kept = 1 + change
+    part = abs(kept**ELASTICITY - 1)
+    slope = abs(kept**ELASTICITY * np.log(kept)) / part
+    return float(part), float(slope * ELASTICITY_SD), f", spend changed by {percent(change, 0)}"

@@ -125,18 +125,25 @@ def _carried(lens: str, channel: str, rows: pd.DataFrame, evidence: Evidence, pe
     first, month = pd.Timestamp(f"{period.month}-01"), pd.Timestamp(earlier["month"].iloc[0])
     age = (first.year - month.year) * 12 + first.month - month.month
     now = spend_of(evidence, period).get(channel)
+    if now == 0:
+        return
     then = float(earlier["spend"].iloc[0]) if "spend" in earlier and pd.notna(earlier["spend"].iloc[0]) else None
     moved = at_spend(then, now)
     seen = _of_period(lens, channel, earlier)
-    low, high = (seen.lower, seen.upper) if seen.lower else (None, None)
-    factor = moved.factor
-    seen = seen._replace(estimate=seen.estimate * factor, how=f"of {month:%B %Y}, {moved.how}, wider by its age")
+    low, high, factor = seen.lower, seen.upper, moved.factor
+    how = f"of {month:%B %Y}, {moved.how}"
+    seen = seen._replace(estimate=seen.estimate * factor, how=how)
     if low is None or high is None or seen.level is None:
         yield seen
         return
-    z = normal_quantile((1 + seen.level) / 2)
-    more = float(np.exp(np.hypot(np.log(high / low) / 2, z * np.hypot(ageing(age), moved.sd)) - np.log(high / low) / 2))
-    yield seen._replace(lower=low * factor / more, upper=high * factor * more)
+    more = normal_quantile((1 + seen.level) / 2) * np.hypot(ageing(age), moved.sd)
+    seen = seen._replace(how=f"{how}, wider by its age")
+    if low <= 0:
+        half = float(np.hypot((high - low) / 2, more * seen.estimate / factor)) - (high - low) / 2
+        yield seen._replace(lower=max(low - half, 0.0) * factor, upper=(high + half) * factor)
+        return
+    wider = float(np.exp(np.hypot(np.log(high / low) / 2, more) - np.log(high / low) / 2))
+    yield seen._replace(lower=low * factor / wider, upper=high * factor * wider)
 
 
 def _basis(frame: pd.DataFrame) -> Sequence[str]:

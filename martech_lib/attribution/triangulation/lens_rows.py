@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from martech_lib.attribution.triangulation.priors import LENSES, LIFT_TEST, VENDOR
+from martech_lib.attribution.triangulation.priors import LENSES, LIFT_TEST, VENDOR, YES_NO
 from martech_lib.core.errors import Problem, TableError, UserError, did_you_mean, shown
 
 FILE = "lenses"
 NEEDED = ("channel", "lens", "estimate", "lower", "upper", "level")
 AMOUNTS = ("estimate", "lower", "upper", "level")
 ROLES = ("demand capture", "demand creation", "both")
-YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "1.0": "yes", "no": "no", "false": "no", "0": "no", "0.0": "no"}
 NAMED = re.compile(r"(?P<name>.+?)\s*\((?P<basis>attributed|incremental)\)")
 Blame = Callable[[str, str], Problem]
 
@@ -78,10 +77,17 @@ def _rows(lenses: pd.DataFrame) -> pd.DataFrame:
     basis = rows["basis"].astype("string") if "basis" in rows else pd.Series(pd.NA, index=rows.index, dtype="string")
     rows["family"] = [_family(name, of) for name, of in zip(rows["lens"], basis, strict=True)]
     rows["lens"] = [
-        name.lower() if family in LENSES else name
-        for name, family in zip(rows["lens"].fillna(""), rows["family"], strict=True)
+        _full_name(name, family) for name, family in zip(rows["lens"].fillna(""), rows["family"], strict=True)
     ]
     return rows
+
+
+def _full_name(name: str, family: str) -> str:
+    """A lens's name as pooling takes it: a vendor's bears its basis, as one vendor may give both."""
+    if family in LENSES:
+        return name.lower()
+    basis = next((basis for basis, of in VENDOR.items() if of == family), "")
+    return name if not basis or NAMED.fullmatch(name.lower()) else f"{name} ({basis})"
 
 
 def _family(lens: Any, basis: Any) -> str:

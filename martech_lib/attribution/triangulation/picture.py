@@ -294,5 +294,8 @@ def _stakes(laid: Laid, value: float | None) -> Stakes:
 def _last_tests(evidence: Evidence) -> dict[str, date]:
     if "lift_tests" not in evidence.registers:
         return {}
-    ends = evidence.registers["lift_tests"].groupby("channel")["end"].max()
+    tests = evidence.registers["lift_tests"]
+    if evidence.as_of is not None:
+        tests = tests[pd.to_datetime(tests["end"]) <= pd.Timestamp(evidence.as_of)]
+    ends = tests.groupby("channel")["end"].max()
     return {str(channel): pd.Timestamp(end).date() for channel, end in ends.items()}

@@ -33,6 +33,7 @@ BASE = ((0.0, 0.55), (1.5, 0.45))  # standard deviation of what is given though 
 BASE_OWN = 0.4  # the part of it that is a channel's own, beside that
 LOST, LOST_WEIGHT = 3.0, 0.04  # a lens that lost the thread is so much wider, and that is so likely beside none
 NEGLIGIBLE = 1e-7
+PROBED = 512  # thetas that tell which settings matter
 BISECTIONS = 48
 
 
@@ -103,13 +104,17 @@ class Pooled(NamedTuple):
     def density(self, theta: Array) -> Array:
         """(count,): logarithm of the density of these thetas, (count, J); but for points that weigh next to nothing."""
         kept = np.flatnonzero(self.weights > NEGLIGIBLE)
+        some = self._each_density(theta[:: max(len(theta) // PROBED, 1)], kept)
+        # Where these thetas lie most settings give next to nothing.
+        share = np.exp(some - logsumexp(some, axis=0)).max(axis=1)
+        each = self._each_density(theta, kept[share > NEGLIGIBLE])
+        return np.asarray(logsumexp(each, axis=0) - theta.shape[1] * np.log(2 * np.pi) / 2)
+
+    def _each_density(self, theta: Array, kept: npt.NDArray[np.intp]) -> Array:
         inverse_root = np.linalg.inv(self._roots(kept))
         sizes = np.log(np.diagonal(inverse_root, axis1=1, axis2=2)).sum(axis=1) + np.log(self.weights[kept])
-        each = [
-            size - (((theta - mean) @ root.T) ** 2).sum(axis=1) / 2
-            for size, mean, root in zip(sizes, self.mean[kept], inverse_root, strict=True)
-        ]
-        return np.asarray(logsumexp(np.array(each), axis=0) - theta.shape[1] * np.log(2 * np.pi) / 2)
+        pairs = zip(sizes, self.mean[kept], inverse_root, strict=True)
+        return np.array([size - (((theta - mean) @ root.T) ** 2).sum(axis=1) / 2 for size, mean, root in pairs])
 
     def draw(self, at: Points) -> Array:
         """(K, J): thetas of all channels together, from points with at least as many normals as channels."""

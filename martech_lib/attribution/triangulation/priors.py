@@ -18,6 +18,7 @@ LENSES = (LAST_TOUCH, MULTI_TOUCH, PLATFORM, SURVEY, MEDIA_MIX, LIFT_TEST)
 VENDOR = {"attributed": "vendor (attributed)", "incremental": "vendor (incremental)"}
 KINDS = ("role", "remembered", "walled_garden")
 FLAGS = ("reads_touches", "takes_base")
+YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "1.0": "yes", "no": "no", "false": "no", "0": "no", "0.0": "no"}
 NUMBERS = ("mean", "sd", "spread", "error")
 WIDEST = 3.0
 
@@ -72,6 +73,12 @@ def checked_priors(priors: pd.DataFrame | None) -> pd.DataFrame:
             table[name] = (
                 pd.NA if name in KINDS else table["lens"].map(dict(zip(usual["lens"], usual[name], strict=True)))
             )
+    for name in FLAGS:
+        words = table[name].map(lambda cell: YES_NO.get(str(cell).strip().lower(), ""))
+        if (words == "").any():
+            came = shown(table.loc[words == "", name].iloc[0])
+            raise UserError(f"priors, {name}: '{came}' is not allowed; give yes or no.")
+        table[name] = words
     for name in NUMBERS:
         table[name] = _number(table[name], name, low=-WIDEST if name == "mean" else 0.0)
     return table
@@ -103,7 +110,7 @@ def bias_of(rows: Sequence[Mapping[str, Any]], kind: tuple[str, str, str]) -> Bi
     if best is None:
         return None
     mean, sd, spread, error = (float(best[name]) for name in NUMBERS)
-    reads_touches, takes_base = (best[name] in ("yes", "true") for name in FLAGS)
+    reads_touches, takes_base = (best[name] == "yes" for name in FLAGS)
     return Bias(mean, sd, spread, error, reads_touches, takes_base)
 
 

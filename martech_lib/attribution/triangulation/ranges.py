@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from martech_lib.attribution.triangulation.points import SIZE, points
+from martech_lib.attribution.triangulation.draws import Draws
+from martech_lib.attribution.triangulation.lens_rows import checked_channels
+from martech_lib.attribution.triangulation.points import SEED, SIZE, points
 from martech_lib.attribution.triangulation.pooling import Board, Pooled, board, pool
-from martech_lib.attribution.triangulation.sampling import Draws, capped, on_log_alone, sample
+from martech_lib.attribution.triangulation.sampling import ACCURACY, capped, sample
 from martech_lib.attribution.triangulation.sights import Sights, sights_of
+from martech_lib.attribution.triangulation.stand_ins import on_log_alone
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.stats import Array
 
@@ -70,6 +73,7 @@ class Triangulation:
         pooled: The closed form of what is read on the scale of the logarithm; None where there is none.
         draws: The weighted draws; None with the closed form.
         weak_tests: Channels whose test tells less than the other lenses together.
+        error: Relative Monte-Carlo standard error of the least certain end; 0 in closed form.
     """
 
     ranges: tuple[Range, ...]
@@ -80,6 +84,12 @@ class Triangulation:
     pooled: Pooled | None
     draws: Draws | None
     weak_tests: frozenset[str] = frozenset()
+    error: float = 0.0
+
+    @property
+    def is_accurate(self) -> bool:
+        """Whether chance in the draws moves no end by more than it should."""
+        return self.error <= ACCURACY
 
     def to_frame(self) -> pd.DataFrame:
         """One row a channel: channel, estimate, lower, upper, level, verdict."""
@@ -122,13 +132,20 @@ def triangulate(
         UserError: A column is missing, an argument is not allowed, or the lenses cannot be reconciled with so few
             conversions.
     """
-    if not 0 < level < 1:
-        raise UserError(f"level came as {level:g}; allowed is a probability between 0 and 1, such as 0.8.")
-    if not isinstance(conversions, int | float | np.number) or not 0 < conversions < np.inf:
+    if not _is_number(level) or not 0 < level < 1:
+        raise UserError(f"level came as {shown(level)}; allowed is a probability between 0 and 1, such as 0.8.")
+    if not _is_number(conversions) or not 0 < conversions < np.inf:
         raise UserError(f"conversions came as {shown(conversions)}; allowed is the number of the period, more than 0.")
     return pooled_ranges(
-        sights_of(lenses, channels, priors=priors), float(conversions), level=level, order=tuple(channels["channel"])
+        sights_of(lenses, channels, priors=priors),
+        float(conversions),
+        level=level,
+        order=tuple(checked_channels(channels).index),
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tuple[str, ...]) -> Triangulation:
@@ -140,16 +157,18 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
     on_log = sights.only(sights.on_log)
     laid = board(on_log) if on_log.channels else None
     pooled = laid.pooled() if laid is not None and on_log.channels == sights.channels else None
-    draws = sample(sights, conversions, laid) if _needs_draws(sights, pooled, conversions) else None
-    ends = _ends(pooled, draws, level)
+    shares = (0.5, (1 - level) / 2, (1 + level) / 2)
+    needs_draws = _needs_draws(sights, pooled, conversions)
+    draws = sample(sights, conversions, laid, shares=shares) if needs_draws else None
+    ends = _ends(pooled, draws, shares)
     judged = _judged(sights, conversions, laid)
     rows = {
         name: Range(name, middle, low, high, level, _verdict(name, low, high, sights.tested, judged.apart))
         for name, middle, low, high in zip(sights.channels, *ends.tolist(), strict=True)
     }
     ranges = tuple(rows.get(name, Range(name, None, None, None, level, "untested")) for name in map(str, order))
-    method = "weighted draws" if draws else "closed form"
-    return Triangulation(ranges, sights, conversions, level, method, pooled, draws, judged.weak)
+    method, error = ("weighted draws", draws.error(shares)) if draws else ("closed form", 0.0)
+    return Triangulation(ranges, sights, conversions, level, method, pooled, draws, judged.weak, error)
 
 
 def _needs_draws(sights: Sights, pooled: Pooled | None, conversions: float) -> bool:
@@ -158,9 +177,8 @@ def _needs_draws(sights: Sights, pooled: Pooled | None, conversions: float) -> b
     return capped(pooled, conversions) > SLACK
 
 
-def _ends(pooled: Pooled | None, draws: Draws | None, level: float) -> Array:
+def _ends(pooled: Pooled | None, draws: Draws | None, shares: tuple[float, ...]) -> Array:
     """(3, J): middle, lower and upper end of each channel's range, in conversions."""
-    shares = (0.5, (1 - level) / 2, (1 + level) / 2)
     if draws is not None:
         return draws.quantiles(shares)
     assert pooled is not None
@@ -168,10 +186,13 @@ def _ends(pooled: Pooled | None, draws: Draws | None, level: float) -> Array:
 
 
 def _effects(pooled: Pooled | None, draws: Draws | None) -> Array:
+    assert draws is not None or pooled is not None
     if draws is not None:
-        return draws.equal(DRAWN_SETS * SIZE)
-    assert pooled is not None
-    return np.exp(pooled.draw(points(pooled.mean.shape[1], range(DRAWN_SETS))))
+        found = draws.equal(DRAWN_SETS * SIZE)
+    elif pooled is not None:
+        found = np.exp(pooled.draw(points(pooled.mean.shape[1], range(DRAWN_SETS))))
+    # In the order of the points every fourth draw is not any fourth draw.
+    return np.random.default_rng(SEED).permutation(found)
 
 
 class _Judged(NamedTuple):

@@ -26,6 +26,8 @@ Flags = npt.NDArray[np.bool_]
 MATRICES = ("estimate", "error", "mean", "sd", "spread", "takes_base")
 CAPTURE = {"demand capture": (1.0, 0.0), "both": (0.0, 0.5), "demand creation": (0.0, 0.0)}
 SAYS_NOTHING = 5.0  # a standard error of the logarithm beyond which an estimate is none: a factor of 150 either way
+UNBOUNDED = 0.5  # relative error of a test without an interval
+TOO_WIDE = 20.0  # times what the other lenses say: such a test says nothing
 SURE = 0.2  # a test with a smaller relative error is as well read on the logarithm
 
 
@@ -151,11 +153,25 @@ def sights_of(lenses: pd.DataFrame, channels: pd.DataFrame, *, priors: pd.DataFr
 def scaled(rows: pd.DataFrame) -> pd.DataFrame:
     """Checked rows with the `scale` on which each is read, without those that say nothing."""
     rows = rows.assign(scale=[_scale(row) for row in rows.itertuples()])
+    rows.loc[_is_lost(rows), "scale"] = "nothing"
     # Tests of one channel are read on one scale, so that they can be taken together.
     with_own = rows.loc[rows["scale"] == "own", "channel"]
-    bounded_test = (rows["family"] == LIFT_TEST) & (rows["scale"] == "log") & rows["lower"].notna()
-    rows.loc[bounded_test & rows["channel"].isin(with_own), "scale"] = "own"
+    beside_own = (rows["family"] == LIFT_TEST) & (rows["scale"] == "log") & rows["channel"].isin(with_own)
+    half = UNBOUNDED * rows["estimate"] * normal_quantile(0.9)
+    bare = beside_own & rows["lower"].isna()
+    rows.loc[bare, "lower"], rows.loc[bare, "upper"], rows.loc[bare, "level"] = (
+        (rows["estimate"] - half)[bare], (rows["estimate"] + half)[bare], 0.8,
+    )  # fmt: skip
+    rows.loc[beside_own, "scale"] = "own"
     return rows[rows["scale"] != "nothing"]
+
+
+def _is_lost(rows: pd.DataFrame) -> pd.Series:
+    """Tests on their own scale whose error is many times all that the other lenses say of the channel."""
+    others = rows[rows["family"] != LIFT_TEST].groupby("channel")["estimate"].max()
+    most = rows["channel"].map(others)
+    errors = [_linear(row) if row.scale == "own" else 0.0 for row in rows.itertuples()]
+    return (pd.Series(errors, index=rows.index) > TOO_WIDE * most) & (most > 0)
 
 
 def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
@@ -260,7 +276,10 @@ def _on_log(row: Any, usual: float) -> tuple[float, float]:
     if pd.isna(row.lower):
         return float(np.log(estimate)), usual if row.estimate else max(usual, 1.0)
     z = normal_quantile((1 + row.level) / 2)
-    error = np.log(row.upper / row.lower) / (2 * z) if row.lower > 0 else np.log(row.upper / estimate) / z
+    if row.lower > 0:
+        error = np.log(row.upper / row.lower) / (2 * z)
+    else:  # an interval from zero is at least as wide as it is on its own scale
+        error = max(np.log(row.upper / estimate) / z, (row.upper - row.lower) / (2 * z * estimate))
     return float(np.log(estimate)), float(error) if row.estimate else max(float(error), 1.0)
 
 

@@ -12,7 +12,7 @@ from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.sums import NONE
-from martech_lib.attribution.triangulation.carry import Lift, lift_of_all
+from martech_lib.attribution.triangulation.carry import Lift, is_too_small, lift_of_all
 from martech_lib.attribution.triangulation.elsewhere import elsewhere, left_out
 from martech_lib.attribution.triangulation.priors import LAST_TOUCH, LIFT_TEST, MULTI_TOUCH, PLATFORM, SURVEY
 from martech_lib.attribution.triangulation.seen import Cover, Seen, Supply, cover_of, days_of, spend_of, summed
@@ -49,7 +49,7 @@ def supply(
             *elsewhere(evidence, period),
             *_tests(evidence, period),
         ]
-        notes += [*left_out(evidence, period), *_tests_to_come(evidence)]
+        notes += [*left_out(evidence, period), *tests_left_out(evidence, period)]
     strangers = sorted({seen.channel for seen in found} - known)
     if strangers:
         told = ", ".join(f"{name} (near: {near})" if (near := nearest(name, known)) else name for name in strangers)
@@ -129,18 +129,35 @@ def _survey(evidence: Evidence, period: Period, conversions: float) -> Iterator[
 
 def _tests(evidence: Evidence, period: Period) -> Iterator[Seen]:
     """Lift tests as what the whole market would have gained in the period at its spend."""
-    if "lift_tests" not in evidence.registers:
-        return
     spent = spend_of(evidence, period)
     days, last = days_of(evidence, period)
-    for row in evidence.registers["lift_tests"].to_dict("records"):
-        if _is_to_come(evidence, row["end"]):
-            continue
-        lift = lift_of_all(_lift(row), days=days, spend=spent.get(str(row["channel"])), until=last)
-        yield Seen(
-            str(row["channel"]), LIFT_TEST, lift.estimate, lift.lower, lift.upper, float(row["level"]),
-            made_on=pd.Timestamp(row["end"]).date(), source="lift_tests", how=lift.how,
-        )  # fmt: skip
+    for row, why in _told_tests(evidence, spent):
+        if not why:
+            lift = lift_of_all(_lift(row), days=days, spend=spent.get(str(row["channel"])), until=last)
+            yield Seen(
+                str(row["channel"]), LIFT_TEST, lift.estimate, lift.lower, lift.upper, float(row["level"]),
+                made_on=pd.Timestamp(row["end"]).date(), source="lift_tests", how=lift.how,
+            )  # fmt: skip
+
+
+def tests_left_out(evidence: Evidence, period: Period) -> list[str]:
+    """Which tests are not heard, and why."""
+    told = _told_tests(evidence, spend_of(evidence, period))
+    return [f"left out: the test {row['test_id']} of {row['channel']}, {why}" for row, why in told if why]
+
+
+def _told_tests(evidence: Evidence, spent: Mapping[str, float]) -> Iterator[tuple[Mapping[Any, Any], str]]:
+    """Every test, and why it is not heard; "" where it is."""
+    frame = evidence.registers.get("lift_tests")
+    for row in [] if frame is None else frame.to_dict("records"):
+        if evidence.as_of is not None and pd.Timestamp(row["end"]).date() > evidence.as_of:
+            yield row, "which ends after the audit date"
+        elif spent.get(str(row["channel"])) == 0:
+            yield row, "as the channel had no spend in the period"
+        elif is_too_small(_lift(row)):
+            yield row, "which changed spend by less than 10 %"
+        else:
+            yield row, ""
 
 
 def _lift(row: Mapping[Any, Any]) -> Lift:
@@ -159,14 +176,3 @@ def _lift(row: Mapping[Any, Any]) -> Lift:
         spend_change=amount("spend_change"),
         baseline_spend=amount("baseline_spend"),
     )
-
-
-def _is_to_come(evidence: Evidence, end: Any) -> bool:
-    """Whether a test ends after the day that the workspace speaks of."""
-    return evidence.as_of is not None and pd.Timestamp(end).date() > evidence.as_of
-
-
-def _tests_to_come(evidence: Evidence) -> list[str]:
-    frame = evidence.registers.get("lift_tests")
-    rows = [] if frame is None else [r for r in frame.to_dict("records") if _is_to_come(evidence, r["end"])]
-    return [f"left out: the test {r['test_id']} of {r['channel']}, which ends after the audit date" for r in rows]

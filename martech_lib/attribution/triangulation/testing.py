@@ -23,7 +23,7 @@ WEEKS = (4, 8)  # how long a test may run
 HELD = 0.5  # share of the market that goes without, where it tells most
 QUARTER_DAYS = 92
 HORIZON_MONTHS = 3.0  # how long a budget stands that a test has mended
-STRATA, NODES, DRAWS = 12, 5, 1024
+STRATA, NODES, DRAWS = 16, 5, 2048
 DAYS_OF_WEEK = 7
 ALPHA, POWER = 0.05, 0.8  # of the smallest effect that a test finds
 
@@ -106,7 +106,7 @@ def ranked(plan: Plan, stakes: Stakes) -> tuple[NextTest, ...]:
 
 def wrong_budget(plan: Plan) -> float:
     """Conversions a period that knowing every effect for certain would gain, in expectation."""
-    drawn = plan.effects[:: max(len(plan.effects) // DRAWS, 1)]
+    drawn = plan.effects[:DRAWS]
     return float(_gain(plan, drawn, best_shares(plan, drawn)).mean() - _gain_now(plan, drawn))
 
 
@@ -117,17 +117,20 @@ def saved(plan: Plan, tests: Sequence[tuple[int, float]]) -> Array:
         plan: What money can be moved.
         tests: Of each the place of its channel and the standard error of its result.
     """
-    drawn = plan.effects[:: max(len(plan.effects) // DRAWS, 1)]
+    drawn = plan.effects[:DRAWS]
     nodes, heights = np.polynomial.hermite_e.hermegauss(NODES)
     own = drawn[:, [place for place, _ in tests]].T
     error = np.array([error for _, error in tests])[:, None, None]
-    strata = np.quantile(own, (np.arange(STRATA) + 0.5) / STRATA, axis=1).T
+    parts = np.array_split(np.sort(own, axis=1), STRATA, axis=1)
+    strata = np.stack([part.mean(axis=1) for part in parts], axis=1)
+    mass = np.array([part.shape[1] for part in parts]) / own.shape[1]
     results = (strata[:, :, None] + error * nodes).reshape(len(tests), -1, 1)
-    weights = np.exp(-(((results - own[:, None, :]) / error) ** 2) / 2)
+    log_weights = -(((results - own[:, None, :]) / error) ** 2) / 2
+    weights = np.exp(log_weights - log_weights.max(axis=2, keepdims=True))
     after = (weights @ drawn) / weights.sum(axis=2, keepdims=True)
     flat = after.reshape(-1, drawn.shape[1])
     better = _gain(plan, flat, best_shares(plan, flat)) - _gain(plan, flat, _now(plan, drawn))
-    likely = np.tile(heights / heights.sum(), STRATA) / STRATA
+    likely = np.outer(mass, heights / heights.sum()).ravel()
     return np.maximum(better.reshape(len(tests), -1) @ likely, 0.0)
 
 

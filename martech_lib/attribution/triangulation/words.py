@@ -226,7 +226,11 @@ def truth(reading: TriangulationReading) -> str:
 
 def notes(reading: TriangulationReading) -> Sequence[str]:
     """What was left out, and why."""
-    return [f"{note[:1].upper()}{note[1:]}." for note in reading.notes]
+    found = reading.triangulation
+    rough = (
+        [] if found is None or found.is_accurate else [f"The ends of ranges are computed to {percent(found.error)}."]
+    )
+    return [*rough, *(f"{note[:1].upper()}{note[1:]}." for note in reading.notes)]
 
 
 def _most(ranges: Sequence[Range]) -> str:
