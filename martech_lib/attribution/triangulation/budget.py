@@ -14,7 +14,7 @@ from martech_lib.core.stats import Array
 
 STEP = 0.2
 SURE = 0.8
-BISECTIONS = 40
+BISECTIONS = 30
 LEAST_ELASTICITY, MOST_ELASTICITY = 0.05, 0.95
 SUPPLIED_SD = 0.1  # of the power of a supplied curve; an assumed one is less sure
 SEED = 20_261

@@ -28,6 +28,7 @@ from martech_lib.core.results import Result
 
 NEEDS_CHANNELS = "needs channels.csv with the role of each channel"
 QUARTER_STEP = 0.5
+COMPARED = ("channel", "lens", "family", "estimate")
 NO_AGREEMENT = Agreement(None, (), 0, "the lenses were not compared")
 
 
@@ -201,8 +202,11 @@ def _compared(reading: TriangulationReading) -> TriangulationReading:
     found, laid = reading.triangulation, reading.laid
     assert found is not None and laid is not None
     rows = laid.heard(reading.asked)
-    wide = rows[rows["family"] != LIFT_TEST].pivot(index="channel", columns="lens", values="estimate")
-    common = wide.dropna()
+    by_lens: dict[str, dict[str, float]] = {}
+    for channel, lens, family, estimate in zip(*(rows[n].tolist() for n in COMPARED), strict=True):
+        if family != LIFT_TEST:
+            by_lens.setdefault(lens, {})[channel] = estimate
+    common = pd.DataFrame({lens: by_lens[lens] for lens in sorted(by_lens)}).dropna()
     return replace(
         reading,
         overcounts=tuple(_overcounts(found, rows)),

@@ -15,8 +15,8 @@ from scipy.stats import qmc
 from martech_lib.core.stats import Array
 
 SEED = 20_260
-SIZE = 1024  # points of one set
-KEPT = 64  # sets that stay in memory: the next move of a control draws from the same
+SIZE = 512  # points of one set
+KEPT = 512  # sets that stay in memory: the next move of a control draws from the same
 CLEAR = 1e-12  # of zero and one, which have no normal quantile
 
 

@@ -34,7 +34,7 @@ BASE_OWN = 0.4  # the part of it that is a channel's own, beside that
 LOST, LOST_WEIGHT = 3.0, 0.04  # a lens that lost the thread is so much wider, and that is so likely beside none
 NEGLIGIBLE = 1e-7
 PROBED = 512  # thetas that tell which settings matter
-BISECTIONS = 48
+BISECTIONS = 32
 
 
 class Settings(NamedTuple):

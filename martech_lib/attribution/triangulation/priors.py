@@ -116,8 +116,10 @@ def bias_of(rows: Sequence[Mapping[str, Any]], kind: tuple[str, str, str]) -> Bi
 
 def rows_by_lens(priors: pd.DataFrame) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Lens -> its rows of the table, words in lower case, blanks as ""."""
+    columns = {name: priors[name].tolist() for name in ("lens", *KINDS, *FLAGS, *NUMBERS)}
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in priors.to_dict("records"):
+    for at, lens in enumerate(columns.pop("lens")):
+        row = {name: cells[at] for name, cells in columns.items()}
         words = {name: "" if pd.isna(row[name]) else str(row[name]).strip().lower() for name in (*KINDS, *FLAGS)}
-        found.setdefault(str(row["lens"]), []).append({**{str(key): value for key, value in row.items()}, **words})
+        found.setdefault(str(lens), []).append({**row, **words})
     return found

@@ -26,8 +26,8 @@ VERDICTS = ("agreed", "wide", "contradicted", "untested")
 WIDE = 3.0  # upper end over lower end
 APART = 0.05  # a test so unlikely, by what the other lenses say of its channel, contradicts them
 SLACK = 1e-3  # the cap is heeded where it is broken more often than this
-LIKELY = 1e-3  # points of the grid that weigh less are passed over in a comparison
-DRAWN_SETS = 4
+LIKELY = 3e-3  # points of the grid that weigh less are passed over in a comparison
+DRAWN_SETS = 8
 
 
 class Range(NamedTuple):

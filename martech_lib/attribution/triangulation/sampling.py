@@ -31,9 +31,10 @@ from martech_lib.attribution.triangulation.stand_ins import (
 from martech_lib.core.errors import UserError
 from martech_lib.core.stats import Array
 
-SETS, MOST_SETS, MOST_FITTED_SETS = 8, 256, 64  # of points, to begin with and at most; each set stands alone
+SETS, MOST_SETS, MOST_FITTED_SETS = 8, 512, 128  # of points, to begin with and at most; each set stands alone
 ACCURACY = 0.01  # of a range's end, relative: one Monte-Carlo standard error
-CHECKED_SETS = 4
+AMPLE = 1.15  # times the draws that the error asks for
+CHECKED_SETS = 8
 ROUNDS, LED_ROUNDS, FREEDOM = 12, 4, 6
 LEAST_TO_FIT = 60  # draws a channel that a fit rests on
 FAR, FEW = 3.0, 0.01  # lenses whose lowest readings need so many times what there was speak of something else
@@ -74,9 +75,11 @@ def sample(sights: Sights, conversions: float, laid: Board | None, *, shares: Se
         told = f"The lenses together need so nearly all of the {conversions:,.0f} conversions there were"
         raise UserError(f"{told} that no range can be told. Check the number, its period and the units.")
     most = (MOST_SETS if fit is None else MOST_FITTED_SETS) * SIZE
-    while draws.error(shares) > ACCURACY and len(draws.weights) < most:
+    start = _first_set(ROUNDS + 1)
+    while (error := draws.error(shares)) > ACCURACY and len(draws.weights) < most:
         have = len(draws.weights) // SIZE
-        more = points(target.width, range(_first_set(ROUNDS + 1) + have, _first_set(ROUNDS + 1) + 2 * have))
+        wanted = int(np.ceil(have * np.clip(AMPLE * (error / ACCURACY) ** 2 - 1, 0.25, 3.0)))
+        more = points(target.width, range(start + have, start + have + min(wanted, most // SIZE - have)))
         cloud = cloud.and_also(target.led(more) if fit is None else target.fitted(more, fit))
         draws = target.weighed(cloud)
     return draws

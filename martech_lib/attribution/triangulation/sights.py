@@ -25,6 +25,7 @@ Flags = npt.NDArray[np.bool_]
 
 MATRICES = ("estimate", "error", "mean", "sd", "spread", "takes_base")
 CAPTURE = {"demand capture": (1.0, 0.0), "both": (0.0, 0.5), "demand creation": (0.0, 0.0)}
+READ = ("channel", "lens", "family", "estimate", "lower", "upper", "level", "scale")
 SAYS_NOTHING = 5.0  # a standard error of the logarithm beyond which an estimate is none: a factor of 150 either way
 UNBOUNDED = 0.5  # relative error of a test without an interval
 TOO_WIDE = 20.0  # times what the other lenses say: such a test says nothing
@@ -163,7 +164,7 @@ def scaled(rows: pd.DataFrame) -> pd.DataFrame:
         (rows["estimate"] - half)[bare], (rows["estimate"] + half)[bare], 0.8,
     )  # fmt: skip
     rows.loc[beside_own, "scale"] = "own"
-    return rows[rows["scale"] != "nothing"]
+    return rows.loc[rows["scale"] != "nothing", list(READ)]
 
 
 def _is_lost(rows: pd.DataFrame) -> pd.Series:
@@ -207,10 +208,8 @@ def _biases(
     rows = rows_by_lens(priors)
     of_kind: dict[tuple[str, tuple[str, str, str]], Bias | None] = {}
     found = {}
-    channels = [
-        (str(name), (str(a), str(b), str(c)))
-        for name, a, b, c in kinds[["channel", *KINDS]].itertuples(index=False, name=None)
-    ]
+    columns = [kinds[name].astype(str).tolist() for name in ("channel", *KINDS)]
+    channels = [(name, (a, b, c)) for name, a, b, c in zip(*columns, strict=True)]
     for lens in lenses:
         for name, kind in channels:
             asked = families[lens], kind

@@ -23,7 +23,7 @@ WEEKS = (4, 8)  # how long a test may run
 HELD = 0.5  # share of the market that goes without, where it tells most
 QUARTER_DAYS = 92
 HORIZON_MONTHS = 3.0  # how long a budget stands that a test has mended
-STRATA, NODES, DRAWS = 16, 5, 2048
+STRATA, NODES, DRAWS = 12, 5, 1024
 DAYS_OF_WEEK = 7
 ALPHA, POWER = 0.05, 0.8  # of the smallest effect that a test finds
 

@@ -36,6 +36,7 @@ LENS_TRUTH = (
     "Ranges against the truth",
     "A simulated world knows what each channel caused in the whole log. It is laid beside the ranges of the whole log.",
 )
+TOLD_AS_LACKING = ("headline", "pulls", "overcounts", "next_test", "budget")  # one a part of the page
 OF_EVERYBODY = ("cost_per_conversion", "claims")
 INSTEAD = {
     "days_to_convert": "A table of paths has no times.",
@@ -125,7 +126,14 @@ class AttributionApp:
     def lens_say(self, topic: str, *, whole: bool = False) -> Any:
         """A paragraph of `triangulation.words` by its name: headline, verdicts, pulls, next_test, budget, ..."""
         speak: Callable[[TriangulationReading], str] = getattr(lens_words, topic)
-        return self._lens_markup(lambda reading: html.say(speak(reading)), whole=whole)
+
+        def said() -> str:
+            reading, page = self._lenses(whole=whole), self.state.reading
+            if reading is not None:
+                return html.say(speak(reading))
+            return html.say(f"Not measured: {page.lacks}.") if page is not None and topic in TOLD_AS_LACKING else ""
+
+        return self.book.screen.html(said)
 
     def lens_truth_head(self) -> Any:
         """The heading of the ranges beside the truth, which only a simulated world has."""
