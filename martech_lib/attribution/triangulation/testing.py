@@ -23,7 +23,7 @@ WEEKS = (4, 8)  # how long a test may run
 HELD = 0.5  # share of the market that goes without, where it tells most
 QUARTER_DAYS = 92
 HORIZON_MONTHS = 3.0  # how long a budget stands that a test has mended
-STRATA, NODES, DRAWS = 12, 5, 1024
+STRATA, NODES, DRAWS = 12, 5, 2048
 DAYS_OF_WEEK = 7
 ALPHA, POWER = 0.05, 0.8  # of the smallest effect that a test finds
 
@@ -125,9 +125,11 @@ def saved(plan: Plan, tests: Sequence[tuple[int, float]]) -> Array:
     strata = np.stack([part.mean(axis=1) for part in parts], axis=1)
     mass = np.array([part.shape[1] for part in parts]) / own.shape[1]
     results = (strata[:, :, None] + error * nodes).reshape(len(tests), -1, 1)
-    log_weights = -(((results - own[:, None, :]) / error) ** 2) / 2
+    # Single precision is plenty for weights, and takes half the time of the most costly step.
+    off = (results / error).astype("float32") - (own[:, None, :] / error).astype("float32")
+    log_weights = off * off * np.float32(-0.5)
     weights = np.exp(log_weights - log_weights.max(axis=2, keepdims=True))
-    after = (weights @ drawn) / weights.sum(axis=2, keepdims=True)
+    after = (weights @ drawn.astype("float32")) / weights.sum(axis=2, keepdims=True)
     flat = after.reshape(-1, drawn.shape[1])
     better = _gain(plan, flat, best_shares(plan, flat)) - _gain(plan, flat, _now(plan, drawn))
     likely = np.outer(mass, heights / heights.sum()).ravel()

@@ -21,8 +21,8 @@ from martech_lib.workbook.views import picture, told
 from martech_lib.workbook.widgets import Download, Grid
 
 PRIOR_COLUMNS = (
-    ("lens", "Lens", 190), ("role", "Role", 160), ("remembered", "Recalled", 110),
-    ("walled_garden", "Walled garden", 150), ("mean", "Usual error", 130), ("sd", "Lens sd", 100),
+    ("lens", "Lens", 185), ("role", "Role", 190), ("remembered", "Recalled", 110),
+    ("walled_garden", "Walled garden", 170), ("mean", "Usual error", 130), ("sd", "Lens sd", 100),
     ("spread", "Channel sd", 130), ("why", "Why", 400),
 )  # fmt: skip
 EDITABLE = ("mean", "sd", "spread")

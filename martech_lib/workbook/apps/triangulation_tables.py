@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from math import exp
 from typing import Any
+
+import pandas as pd
 
 from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.priors import LIFT_TEST
+from martech_lib.attribution.triangulation.priors import LIFT_TEST, checked_priors
 from martech_lib.core.spoken import day, number, percent, whole_money
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
@@ -17,6 +20,7 @@ KEY_METRICS = (
 )  # fmt: skip
 
 
+KINDS_SAID = {"role": "role", "remembered": "remembered", "walled_garden": "walled garden"}
 AGAINST_USUAL = {"above": "above", "below": "below", "usual": "within", "open": "not told apart"}
 
 
@@ -96,21 +100,58 @@ def without_table(reading: TriangulationReading) -> str:
 def how_table(reading: TriangulationReading) -> str:
     """How lift tests and estimates made elsewhere were brought to the period."""
     columns = [
-        Column("channel", "Channel"), Column("lens", "Lens"), Column("estimate", "Conversions", number, True),
+        Column("channel", "Channel"), Column("lens", "Lens"), Column("estimate", "Conversions", str, True),
         Column("between", "Interval", str, True), Column("how", "How it was brought to the period"),
     ]  # fmt: skip
-    told = [s for s in reading.seen if s.lens == LIFT_TEST or s.how.startswith("of ")]
+    told = [s for s in reading.seen if s.lens == LIFT_TEST or s.how.startswith("of ") or "scaled to all" in s.how]
+    by_channel = {s.lens for s in told}
     rows = [
+        {"channel": "all", "lens": _titled(lens), "estimate": "", "between": "", "how": _how(lens, reading)}
+        for lens in reading.lenses
+        if lens not in by_channel
+    ]
+    rows += [
         {
             "channel": s.channel,
             "lens": _titled(s.lens),
-            "estimate": s.estimate,
+            "estimate": number(s.estimate),
             "between": "" if s.lower is None else f"{number(s.lower)} to {number(s.upper)}",
             "how": s.how,
         }
         for s in told
     ]
-    return html.table(rows, columns, caption="Tests and estimates, brought to the period") if rows else ""
+    return html.table(rows, columns, caption="How each lens was brought to the period") if rows else ""
+
+
+def _how(lens: str, reading: TriangulationReading) -> str:
+    """How a lens was made that is made alike for every channel."""
+    told = {s.how for s in reading.seen if s.lens == lens}
+    return told.pop() if len(told) == 1 else "each channel's share of all answers, applied to all conversions"
+
+
+def priors_table(reading: TriangulationReading) -> str:
+    """What is believed of each lens before its numbers are seen, as factors."""
+    columns = [
+        Column("lens", "Lens"), Column("kind", "Channels"), Column("usual", "Counts, times the truth", str, True),
+        Column("wide", "Give or take, for all its channels", str, True),
+        Column("own", "Give or take, for each", str, True), Column("why", "Why"),
+    ]  # fmt: skip
+    rows = []
+    for row in checked_priors(reading.asked.priors).to_dict("records"):
+        kind = ", ".join(filter(None, (_kind(row.get(name), words) for name, words in KINDS_SAID.items())))
+        rows.append(
+            {
+                "lens": _titled(str(row["lens"])), "kind": kind or "any", "usual": f"{exp(row['mean']):.2f}",
+                "wide": f"×{exp(row['sd']):.1f}", "own": f"×{exp(row['spread']):.1f}", "why": str(row["why"]),
+            }
+        )  # fmt: skip
+    return "" if reading.lacks else html.table(rows, columns, caption="What is believed of each lens beforehand")
+
+
+def _kind(cell: Any, words: str) -> str:
+    """A kind of channel in words; "" where the row is for any."""
+    told = "" if cell is None or pd.isna(cell) else str(cell).strip().lower()
+    return {"yes": words, "no": f"not {words}"}.get(told, told)
 
 
 def overcounts_table(reading: TriangulationReading) -> str:
