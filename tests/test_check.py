@@ -310,3 +310,10 @@ INTERVALS = "channel,lens,month,estimate,lower,upper,level\n"
 def test_an_interval_that_is_none_is_told_once(row: str, column: str, message: str) -> None:
     found = parse_register("lenses", f"{INTERVALS}{row}\nvideo,Acme,2026-10,10,,,\n".encode(), "lenses.csv")
     assert [(p.row, p.column, p.message) for p in found.problems] == [(2, column, message)]
+
+
+def test_an_interval_in_a_file_without_levels_asks_for_the_column() -> None:
+    found = parse_register("lenses", b"channel,lens,month,estimate,lower,upper\nvideo,Acme,2026-10,10,5,20\n", "l.csv")
+    assert [(p.column, p.message) for p in found.problems] == [
+        ("lower", "has no level beside it; add the column level, such as 0.9")
+    ]

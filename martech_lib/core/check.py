@@ -53,7 +53,7 @@ INTERVALS = {"lenses": "estimate", "lift_tests": "incremental_conversions"}  # w
 
 def interval_breaches(frame: pd.DataFrame, middle: str) -> Iterator[Breach]:
     """Intervals that are none: half of one, the wrong way round, without a level, or beside their own estimate."""
-    level = frame["level"] if "level" in frame else pd.Series(float("nan"), index=frame.index)
+    level = frame["level"] if "level" in frame else [float("nan")] * len(frame)
     rows = zip(frame[middle], frame["lower"], frame["upper"], level, strict=True)
     for position, (estimate, lower, upper, sure) in enumerate(rows):
         if pd.isna(lower) and pd.isna(upper):
@@ -70,6 +70,8 @@ def interval_breaches(frame: pd.DataFrame, middle: str) -> Iterator[Breach]:
             yield Breach(position, middle, f"lies outside its own interval, {lower:g} to {upper:g}")
         if sure in (0, 1):
             yield Breach(position, "level", "is no level of an interval; it lies between 0 and 1, such as 0.9")
+        elif "level" not in frame:
+            yield Breach(position, "lower", "has no level beside it; add the column level, such as 0.9")
         elif pd.isna(sure):
             yield Breach(position, "level", f"{IS_BLANK}; an interval needs its level, such as 0.9")
 

@@ -33,7 +33,7 @@ from martech_lib.core.stats import Array
 
 SETS, MOST_SETS, MOST_FITTED_SETS = 8, 512, 128  # of points, to begin with and at most; each set stands alone
 ACCURACY = 0.01  # of a range's end, relative: one Monte-Carlo standard error
-AMPLE = 1.15  # times the draws that the error asks for
+AMPLE, STEPS = 1.15, (1.5, 2.0, 3.0, 4.0)  # times the draws that the error asks for, and by what they grow
 CHECKED_SETS = 8
 ROUNDS, LED_ROUNDS, FREEDOM = 12, 4, 6
 LEAST_TO_FIT = 60  # draws a channel that a fit rests on
@@ -78,8 +78,9 @@ def sample(sights: Sights, conversions: float, laid: Board | None, *, shares: Se
     start = _first_set(ROUNDS + 1)
     while (error := draws.error(shares)) > ACCURACY and len(draws.weights) < most:
         have = len(draws.weights) // SIZE
-        wanted = int(np.ceil(have * np.clip(AMPLE * (error / ACCURACY) ** 2 - 1, 0.25, 3.0)))
-        more = points(target.width, range(start + have, start + have + min(wanted, most // SIZE - have)))
+        # In coarse steps, so that the last digits of the error do not tell how many are drawn.
+        times = next((step for step in STEPS if step >= AMPLE * (error / ACCURACY) ** 2), STEPS[-1])
+        more = points(target.width, range(start + have, start + min(int(have * times), most // SIZE)))
         cloud = cloud.and_also(target.led(more) if fit is None else target.fitted(more, fit))
         draws = target.weighed(cloud)
     return draws
