@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -248,3 +249,10 @@ def test_settings_are_read() -> None:
     assert found.limits.budget == 24_000
     assert found.without == ("platform", "survey")
     assert np.isclose(found.limits.step, 0.2)
+
+
+def test_no_picture_holds_what_json_cannot(page: AttributionReading, reading: TriangulationReading) -> None:
+    assert page.triangulated_whole is not None
+    drawn = [charts.ranges(reading), charts.budget(reading), charts.against_truth(page.triangulated_whole)]
+    for chart in drawn:
+        json.dumps(chart.to_dict()["datasets"], allow_nan=False)

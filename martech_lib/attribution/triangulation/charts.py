@@ -61,7 +61,9 @@ def _ends(seen: Seen, most: float) -> tuple[float | None, float | None]:
 
 def ranges(reading: TriangulationReading) -> alt.LayerChart:
     """The pooled range of each channel as a bar, every lens around it as a mark."""
-    frame, lenses = range_rows(reading), lens_rows(reading)
+    frame, lenses = range_rows(reading).drop(columns="truth"), lens_rows(reading)
+    intervals = lenses.dropna(subset=["low"])[["channel", "low", "high"]]
+    lenses = lenses.drop(columns=["low", "high"])
     frame["said"] = [
         f"{number(e)} ({number(low)} to {number(high)})"
         for e, low, high in zip(frame["estimate"], frame["lower"], frame["upper"], strict=True)
@@ -79,7 +81,7 @@ def ranges(reading: TriangulationReading) -> alt.LayerChart:
         x=alt.X("conversions:Q"), y=y, color=colour, shape=shape,
         tooltip=draw.tooltip(channel="Channel", lens="Lens", said="Conversions"),
     )  # fmt: skip
-    tests = alt.Chart(alt.NamedData("lenses")).transform_filter("isValid(datum.low)").mark_rule(
+    tests = alt.Chart(alt.NamedData("intervals")).mark_rule(
         color=INK, strokeWidth=1.2
     ).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y)  # fmt: skip
     level = f"{reading.asked.level:.0%}".replace("%", " %")
@@ -87,7 +89,9 @@ def ranges(reading: TriangulationReading) -> alt.LayerChart:
         f"Bars are the {level} ranges of all lenses together for {count(len(frame), 'channel')}, the blue tick their "
         f"middle; marks are what single lenses say, a line through a lift test its own interval."
     )
-    return draw.finished([bars, middles, tests, marks], {"rows": frame, "lenses": lenses}, text, rows=len(frame))
+    return draw.finished(
+        [bars, middles, tests, marks], {"rows": frame, "lenses": lenses, "intervals": intervals}, text, rows=len(frame)
+    )
 
 
 def against_truth(reading: TriangulationReading) -> alt.LayerChart:
