@@ -57,8 +57,6 @@ class Sights:
             (first), half where it does both (second), else 0.
         is_test: (L,): whether it is the lift tests.
         own_scale: Tests that found little, nothing or less.
-        silent: Channels that no lens speaks of.
-        notes: What was assumed.
     """
 
     channels: tuple[str, ...]
@@ -72,8 +70,6 @@ class Sights:
     takes_base: Array
     is_test: Flags
     own_scale: tuple[OwnScale, ...] = ()
-    silent: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
     @property
     def tested(self) -> frozenset[str]:
@@ -197,7 +193,6 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
         takes_base=_takes_base(lenses, names, biases, kinds["role"].to_dict()),
         is_test=np.array([families[lens] == LIFT_TEST for lens in lenses], dtype=bool),
         own_scale=tuple(sorted(OwnScale(names.index(r.channel), float(r.estimate), _linear(r)) for r in own)),
-        silent=tuple(name for name in kinds.index if name not in names),
     )
 
 

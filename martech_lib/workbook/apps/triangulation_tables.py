@@ -100,7 +100,7 @@ def without_table(reading: TriangulationReading) -> str:
 def how_table(reading: TriangulationReading) -> str:
     """How lift tests and estimates made elsewhere were brought to the period."""
     columns = [
-        Column("channel", "Channel"), Column("lens", "Lens"), Column("estimate", "Conversions", str, True),
+        Column("lens", "Lens"), Column("channel", "Channel"), Column("estimate", "Conversions", str, True),
         Column("between", "Interval", str, True), Column("how", "How it was brought to the period"),
     ]  # fmt: skip
     told = [s for s in reading.seen if s.lens == LIFT_TEST or s.how.startswith("of ") or "scaled to all" in s.how]
