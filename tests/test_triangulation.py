@@ -136,11 +136,15 @@ def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]
     off = seen[lens, place] - means - theta[:, place]
     terms = []
     role = of.channels["role"].to_numpy()[place]
-    captures, does_both = (
-        np.where((lens < 4) & (role == kind), load, 0.0) for kind, load in (("demand capture", 1.0), ("both", 0.5))
-    )
+    shares_out, same_channel = lens < 4, place[:, None] == place
+    kinds = (("demand capture", 1.2, 0.7, 0.8), ("both", 0.0, 0.5, 0.7), ("demand creation", 0.0, 0.0, 0.25))
+    usual, anyway = np.zeros(len(lens)), np.zeros((len(lens), len(lens)))
+    for kind, mean, sd, alone in kinds:
+        of_kind = shares_out & (role == kind)
+        usual += mean * of_kind
+        anyway += np.outer(of_kind, of_kind) * (sd**2 + alone**2 * same_channel)
     likeness = ((0, 0, 0.45), (0.4, 0, 0.15), (0.8, 0, 0.15), (0.8, 0.8, 0.25))
-    grids = product((0.75, 1.1, 1.6, 2.4), likeness, ((0.0, 0.55), (1.5, 0.45)), range(-1, 5))
+    grids = product((0.75, 1.1, 1.6, 2.4), likeness, ((0, 0.4), (1, 0.6)), range(-1, 5))
     for wide, (readers, everyone, weight), (base, base_weight), lost in grids:
         if lost >= 0 and lost not in lens:
             continue
@@ -149,12 +153,10 @@ def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]
         alike = np.where((lens[:, None] == 5) ^ (lens == 5), 0.0, alike)
         mine = wide * spread * np.where(lens == lost, 3.0, 1.0)
         common = wide**2 * np.outer(np.asarray(SD)[lens], np.asarray(SD)[lens]) * alike
-        own_part = np.outer(mine, mine) * alike * (place[:, None] == place)
-        come_anyway = np.outer(captures, captures) + np.outer(does_both, does_both)
-        come_anyway = base**2 * come_anyway * (1 + 0.16 * (place[:, None] == place))
-        covariance = common + own_part + come_anyway + np.diag(error**2)
+        own_part = np.outer(mine, mine) * alike * same_channel
+        covariance = common + own_part + base * anyway + np.diag(error**2)
         root = np.linalg.cholesky(covariance)
-        squares = (np.linalg.solve(root, off.T) ** 2).sum(axis=0)
+        squares = (np.linalg.solve(root, (off - base * usual).T) ** 2).sum(axis=0)
         prior = weight * base_weight * np.exp(-0.5 * (np.log(wide / 0.95) / 0.45) ** 2) * (0.04 if lost >= 0 else 1.0)
         terms.append(np.log(prior) - np.log(np.diag(root)).sum() - squares / 2)
     density = np.logaddexp.reduce(np.array(terms), axis=0)

@@ -1,12 +1,12 @@
 """The pooled model in closed form: lenses with biases, averaged over how far and how alike they may err.
 
-log y[lens, channel] = theta[channel] + mean[lens, channel] + g sd[lens, channel] u[lens] + k base[lens, channel]
-(v + w[channel]) + d[lens, channel] + e, with u ~ N(0, C), v ~ N(0, 1), w ~ N(0, BASE_OWN^2), d[., channel] ~ N(0, g^2 S
-C S) for the lenses' spreads S, and e ~ N(0, error^2); theta is flat. v and w are what lenses that share out conversions
-give to channels that capture demand, though it would have come anyway; v has a value for those that do and one for
-those that do both. Given g (how much wider than believed biases are), C (how alike lenses err), k (whether there is
-such a v) and which lens, if any, has lost the thread, everything is normal. These are averaged over a grid, each point
-weighed by its prior times the likelihood of what the lenses say.
+log y[lens, channel] = theta[channel] + mean[lens, channel] + g sd[lens, channel] u[lens] + k (base_mean[channel] +
+base_sd[role] v[role] + base_own[channel] w[channel]) + d[lens, channel] + e, with u ~ N(0, C), v, w ~ N(0, 1),
+d[., channel] ~ N(0, g^2 S C S) for the lenses' spreads S, and e ~ N(0, error^2); theta is flat. What k stands before is
+what lenses that share out conversions give alike, though it would have come anyway; other lenses have none. Given g
+(how much wider than believed biases are), C (how alike lenses err), k (whether there is such a part, 0 or 1) and which
+lens, if any, has lost the thread, everything is normal. These are averaged over a grid, each point weighed by its prior
+times the likelihood of what the lenses say.
 
 Source: additive bias models, Turner et al. (2009), Journal of the Royal Statistical Society A 172(1); weights of a
 grid, Rue, Martino and Chopin (2009), Journal of the Royal Statistical Society B 71(2). The terms: docs/methods.md.
@@ -29,8 +29,7 @@ from martech_lib.core.stats import Array
 WIDER = (0.75, 1.1, 1.6, 2.4)  # times the believed sd and spread
 USUAL_WIDTH, WIDTH_SD = 0.95, 0.45  # of the logarithm of that factor, before anything is seen
 ALIKE = ((0.0, 0.0, 0.45), (0.4, 0.0, 0.15), (0.8, 0.0, 0.15), (0.8, 0.8, 0.25))  # readers of touches, all, weight
-BASE = ((0.0, 0.55), (1.5, 0.45))  # standard deviation of what is given though it would have come anyway, weight
-BASE_OWN = 0.4  # the part of it that is a channel's own, beside that
+HAS_BASE = ((0.0, 0.4), (1.0, 0.6))  # whether what would have come anyway is given to channels, weight
 LOST, LOST_WEIGHT = 3.0, 0.04  # a lens that lost the thread is so much wider, and that is so likely beside none
 NEGLIGIBLE = 1e-7
 PROBED = 512  # thetas that tell which settings matter
@@ -44,7 +43,7 @@ class Settings(NamedTuple):
         wider: Factor of all sds and spreads.
         readers_alike: Correlation of the biases of lenses that read the touches.
         all_alike: Correlation of the biases of any two lenses but tests.
-        base: Standard deviation of what is given to demand capture though it would have come anyway.
+        base: 1 where lenses that share out conversions give what would have come anyway, 0 where they do not.
         lost: Place of the lens that lost the thread; -1 for none.
         weight: Prior weight, not normalised.
     """
@@ -64,9 +63,9 @@ class Pooled(NamedTuple):
         weights: (N,): posterior weight of each point.
         mean: (N, J): posterior mean of theta.
         own: (N, J): variance of theta where the lens-wide biases are known.
-        loading: (N, J, L + 2): how theta moves with the biases that channels share: one a lens, two of what is
-            given though it would have come anyway.
-        bias_root: (N, L + 2, L + 2): a root R of their posterior covariance, R R'.
+        loading: (N, J, M): how theta moves with the biases that channels share: one a lens, and one a role of what
+            is given though it would have come anyway.
+        bias_root: (N, M, M): a root R of their posterior covariance, R R'.
         settings: The points.
         evidence: Logarithm of the density of what was seen, but for a constant that hangs on its size alone.
     """
@@ -155,7 +154,7 @@ def grid(sights: Sights) -> tuple[Settings, ...]:
     return tuple(
         Settings(g, readers, everyone, base, place, by_width * by_likeness * by_base * by_place)
         for (g, by_width), (readers, everyone, by_likeness), (base, by_base), (place, by_place) in product(
-            widths, ALIKE, BASE, lost
+            widths, ALIKE, HAS_BASE, lost
         )
     )
 
@@ -213,7 +212,7 @@ class Board(NamedTuple):
     def pooled(self) -> Pooled:
         """The posterior of theta."""
         terms = self.terms
-        inner = _prior_precision(self.alike) + terms.tells.sum(axis=1)
+        inner = _prior_precision(self.alike, terms.loading.shape[-1]) + terms.tells.sum(axis=1)
         pull = terms.pull.sum(axis=1)
         covariance = np.linalg.inv(inner)
         bias = np.einsum("nlm,nm->nl", covariance, pull)
@@ -247,42 +246,43 @@ def _terms(sights: Sights, settings: Sequence[Settings], alike: Array) -> Terms:
     seen: Flags = np.asarray(~np.isnan(sights.estimate)).T  # (J, L), as everything below: settings, channels, lenses
     loading = _loading(sights, settings)
     precision, log_sizes = _precision(sights, settings, alike, seen)
-    off = np.where(seen, (sights.estimate - sights.mean).T, 0.0)
+    has_base = np.array([p.base for p in settings])[:, None, None]
+    off = np.where(seen, (sights.estimate - sights.mean).T - has_base * sights.base_mean.T, 0.0)
     by_lens = precision.sum(axis=-1)
     total = by_lens.sum(axis=-1)
     own = 1 / total
     # Theta is flat: what all lenses of a channel share says nothing of their biases.
     contrast = precision - by_lens[..., :, None] * by_lens[..., None, :] * own[..., None, None]
     weighed = contrast @ loading
-    apart = np.einsum("njlm,jm->njl", contrast, off)
+    apart = np.einsum("njlm,njm->njl", contrast, off)
     return Terms(
         own=own,
-        middle=own * np.einsum("njl,jl->nj", by_lens, off),
+        middle=own * np.einsum("njl,njl->nj", by_lens, off),
         loading=own[..., None] * (by_lens[..., None, :] @ loading)[..., 0, :],
         tells=loading.swapaxes(-1, -2) @ weighed,
-        pull=np.einsum("njlm,jl->njm", weighed, off),
-        misfit=np.einsum("njl,jl->nj", apart, off),
+        pull=np.einsum("njlm,njl->njm", weighed, off),
+        misfit=np.einsum("njl,njl->nj", apart, off),
         size=log_sizes + np.log(total),
     )
 
 
 def _loading(sights: Sights, settings: Sequence[Settings]) -> Array:
-    """(N, J, L, L + 2): how what each lens says of each channel moves with the biases that channels share."""
+    """(N, J, L, M): how what each lens says of each channel moves with the biases that channels share."""
     lenses = len(sights.lenses)
-    found = np.zeros((len(settings), len(sights.channels), lenses, lenses + 2))
+    found = np.zeros((len(settings), len(sights.channels), lenses, lenses + sights.base_sd.shape[-1]))
     places = np.arange(lenses)
     found[..., places, places] = np.array([p.wider for p in settings])[:, None, None] * sights.sd.T
-    base = np.array([p.base for p in settings])[:, None, None, None]
-    found[..., lenses:] = base * sights.takes_base.swapaxes(0, 1)
+    has_base = np.array([p.base for p in settings])[:, None, None, None]
+    found[..., lenses:] = has_base * sights.base_sd.swapaxes(0, 1)
     return found
 
 
-def _prior_precision(alike: Array) -> Array:
-    """(N, L + 2, L + 2): of the biases that channels share; what is given though it would have come stands alone."""
-    lenses = alike.shape[-1]
-    found = np.zeros((len(alike), lenses + 2, lenses + 2))
+def _prior_precision(alike: Array, biases: int) -> Array:
+    """(N, M, M): of the biases that channels share; what is given though it would have come stands alone."""
+    lenses, rest = alike.shape[-1], np.arange(alike.shape[-1], biases)
+    found = np.zeros((len(alike), biases, biases))
     found[:, :lenses, :lenses] = np.linalg.inv(alike)
-    found[:, [lenses, lenses + 1], [lenses, lenses + 1]] = 1.0
+    found[:, rest, rest] = 1.0
     return found
 
 
@@ -304,7 +304,7 @@ def _precision(sights: Sights, settings: Sequence[Settings], alike: Array, seen:
     lost = np.where(np.array([[p.lost] for p in settings]) == places, LOST, 1.0)
     spread = np.array([p.wider for p in settings])[:, None, None] * lost[:, None, :] * sights.spread.T
     both = seen[:, :, None] & seen[:, None, :]
-    base = BASE_OWN * np.array([p.base for p in settings])[:, None, None] * sights.takes_base.sum(axis=-1).T
+    base = np.array([p.base for p in settings])[:, None, None] * sights.base_own.T
     covariance = spread[..., :, None] * alike[:, None] * spread[..., None, :] + base[..., :, None] * base[..., None, :]
     covariance = np.where(both, covariance, 0.0)
     error = np.where(seen, sights.error.T, 1.0)

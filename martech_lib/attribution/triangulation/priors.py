@@ -43,6 +43,29 @@ class Bias(NamedTuple):
     takes_base: bool
 
 
+class Base(NamedTuple):
+    """What lenses that share out all conversions give alike to a channel of some role, if they do: conversions that
+    would have come anyway, or those of other channels. On the scale of the natural logarithm.
+
+    Attributes:
+        mean: Usual size.
+        sd: Standard deviation of what is common to all channels of the role.
+        own: Standard deviation of the part that is the channel's own.
+    """
+
+    mean: float
+    sd: float
+    own: float
+
+
+BASE = {
+    "demand capture": Base(mean=1.2, sd=0.7, own=0.8),
+    "both": Base(mean=0.0, sd=0.5, own=0.7),
+    "demand creation": Base(mean=0.0, sd=0.0, own=0.25),
+}
+POOLED_ROLES = tuple(role for role, base in BASE.items() if base.sd)  # whose channels teach one another
+
+
 def usual_priors() -> pd.DataFrame:
     """The table of biases, to be edited and given back: lens, role, remembered, walled_garden (blank: any), mean, sd,
     spread, error (all of the natural logarithm), reads_touches, takes_base, why."""

@@ -11,8 +11,10 @@ import pandas as pd
 
 from martech_lib.attribution.triangulation.lens_rows import checked_channels, checked_lenses
 from martech_lib.attribution.triangulation.priors import (
+    BASE,
     KINDS,
     LIFT_TEST,
+    POOLED_ROLES,
     Bias,
     bias_of,
     checked_priors,
@@ -23,8 +25,7 @@ from martech_lib.core.stats import Array, normal_quantile
 
 Flags = npt.NDArray[np.bool_]
 
-MATRICES = ("estimate", "error", "mean", "sd", "spread", "takes_base")
-CAPTURE = {"demand capture": (1.0, 0.0), "both": (0.0, 0.5), "demand creation": (0.0, 0.0)}
+MATRICES = ("estimate", "error", "mean", "sd", "spread", "base_mean", "base_sd", "base_own")
 READ = ("channel", "lens", "family", "estimate", "lower", "upper", "level", "scale")
 SAYS_NOTHING = 5.0  # a standard error of the logarithm beyond which an estimate is none: a factor of 150 either way
 UNBOUNDED = 0.5  # relative error of a test without an interval
@@ -53,8 +54,10 @@ class Sights:
         sd: (L, J): standard deviation of the bias that is common to a lens.
         spread: (L, J): standard deviation of the bias that is a channel's own.
         reads_touches: (L,): whether a lens reads the log of touches.
-        takes_base: (L, J, 2): 1 where a lens shares out what would have come anyway and the channel captures demand
-            (first), half where it does both (second), else 0.
+        base_mean: (L, J): usual size of what lenses that share out conversions give alike, see `priors.Base`; 0 for
+            the other lenses.
+        base_sd: (L, J, R): standard deviation of the part of it that is common to a role, for each of R roles.
+        base_own: (L, J): standard deviation of the part that is a channel's own.
         is_test: (L,): whether it is the lift tests.
         own_scale: Tests that found little, nothing or less.
     """
@@ -67,7 +70,9 @@ class Sights:
     sd: Array
     spread: Array
     reads_touches: Flags
-    takes_base: Array
+    base_mean: Array
+    base_sd: Array
+    base_own: Array
     is_test: Flags
     own_scale: tuple[OwnScale, ...] = ()
 
@@ -97,7 +102,7 @@ class Sights:
     def shared_out(self) -> frozenset[str]:
         """Channels of which every lens that speaks shares out what would have come anyway: nothing tells how much."""
         heard: Flags = ~np.isnan(self.estimate)
-        takes = self.takes_base.sum(axis=-1) > 0
+        takes = self.base_sd.sum(axis=-1) > 0
         of_all = (takes | ~heard).all(axis=0) & heard.any(axis=0)
         tested = self.tested
         return frozenset(
@@ -107,7 +112,7 @@ class Sights:
     @property
     def is_unchecked(self) -> bool:
         """Whether nothing incremental speaks of any channel: no test, and no lens but those that share out."""
-        takes_any = (self.takes_base.sum(axis=-1) > 0).any(axis=1)
+        takes_any = (self.base_own > 0).any(axis=1)
         return not self.tested and bool((takes_any | self.reads_touches).all())
 
     @property
@@ -178,6 +183,7 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
     biases = _biases(lenses, families, kinds.loc[list(names)], priors)
     mean, sd, spread = np.array([bias[:3] for bias in biases.values()]).reshape(len(lenses), len(names), 3).T
     estimate, error = _seen(rows[rows["scale"] == "log"], (lenses, names), biases)
+    base_mean, base_sd, base_own = _base(lenses, names, biases, kinds["role"].to_dict())
     own: list[Any] = [row for row in rows.itertuples() if row.scale == "own"]
     return Sights(
         channels=names,
@@ -190,7 +196,9 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
         reads_touches=np.array(
             [any(biases[lens, name].reads_touches for name in names) for lens in lenses], dtype=bool
         ),
-        takes_base=_takes_base(lenses, names, biases, kinds["role"].to_dict()),
+        base_mean=base_mean,
+        base_sd=base_sd,
+        base_own=base_own,
         is_test=np.array([families[lens] == LIFT_TEST for lens in lenses], dtype=bool),
         own_scale=tuple(sorted(OwnScale(names.index(r.channel), float(r.estimate), _linear(r)) for r in own)),
     )
@@ -217,13 +225,14 @@ def _biases(
     return found
 
 
-def _takes_base(
+def _base(
     lenses: tuple[str, ...], names: tuple[str, ...], biases: dict[tuple[str, str], Bias], roles: dict[Any, Any]
-) -> Array:
-    """(L, J, 2): see `Sights.takes_base`."""
-    by_channel = np.array([CAPTURE[roles[name]] for name in names])
+) -> tuple[Array, Array, Array]:
+    """(L, J), (L, J, R) and (L, J): see `Sights.base_mean` and what follows it."""
     takes = np.array([[biases[lens, name].takes_base for name in names] for lens in lenses])
-    return np.asarray(takes[..., None] * by_channel)
+    mean, sd, own = np.array([BASE[roles[name]] for name in names]).T
+    is_of_role = np.array([[roles[name] == role for role in POOLED_ROLES] for name in names])
+    return takes * mean, takes[..., None] * is_of_role * sd[:, None], takes * own
 
 
 def _seen(
