@@ -83,8 +83,8 @@ def other(seed: int) -> World:
     return simulate_from(other_company(seed))
 
 
-def simulated(of: World) -> pd.DataFrame:
-    """A simulated company, whose lenses are computed from touches and registers; a row a channel with a range."""
+def lenses_of(of: World) -> pd.DataFrame:
+    """The lenses of a simulated company, computed from touches and registers."""
     names = [n for n in ("spend", "platform_reported", "survey", "lift_tests", "lenses") if len(of.tables[n])]
     evidence = Evidence(
         profile={"as_of_date": date(2026, 10, 31)},
@@ -95,7 +95,12 @@ def simulated(of: World) -> pd.DataFrame:
     question = Question(whole_log=True)
     rows = credit_rows(evidence.journeys(question), question)
     conversions = float(len(of.tables["conversions"]))
-    lenses = supply(evidence, rows, evidence.period(question), conversions=conversions, apart=["direct"]).to_frame()
+    return supply(evidence, rows, evidence.period(question), conversions=conversions, apart=["direct"]).to_frame()
+
+
+def beside_truth(of: World, lenses: pd.DataFrame) -> pd.DataFrame:
+    """A row a channel with a range of these lenses."""
+    conversions = float(len(of.tables["conversions"]))
     found = triangulate(lenses, channels=of.tables["channels"], conversions=conversions).to_frame().dropna()
     caused = of.truth[of.truth["kind"] == "channel"].set_index("name")["incremental_conversions"].clip(lower=1)
     truth = np.log(found["channel"].map(caused).to_numpy())
@@ -128,13 +133,20 @@ def told(kind: str, part: pd.DataFrame) -> tuple[float, float]:
     return held, error
 
 
+def simulated(of: World) -> pd.DataFrame:
+    """A simulated company by all its lenses, and by all but media mix."""
+    lenses = lenses_of(of)
+    subsets = {"companies": lenses, "companies without media mix": lenses[lenses["lens"] != "media mix"]}
+    return pd.concat([beside_truth(of, some) for some in subsets.values()], keys=subsets, names=["by"])
+
+
 @pytest.mark.parametrize(("drawn", "first"), [(usual, 0), (other, OTHERS_FROM)])
 def test_ranges_hold_the_truth_of_simulated_companies(drawn: Callable[[int], World], first: int) -> None:
     seeds = range(first, first + SIMULATED)
     found = pd.concat([simulated(drawn(seed)) for seed in seeds], keys=seeds, names=["world"])
-    for part, rows in found.groupby("part"):
-        told(f"{drawn.__name__} companies, {part}", rows)
-    for is_tested, rows in found.groupby("is_tested"):
-        held, error = told(f"{drawn.__name__} companies, {'tested' if is_tested else 'untested'}", rows)
+    for (by, part), rows in found.groupby(["by", "part"]):
+        told(f"{drawn.__name__} {by}, {part}", rows)
+    for (by, is_tested), rows in found.groupby(["by", "is_tested"]):
+        held, error = told(f"{drawn.__name__} {by}, {'tested' if is_tested else 'untested'}", rows)
         assert held >= 0.70 - (0.0 if IS_FULL else 3 * error)
         assert rmse(rows["off"]) < rmse(rows["mean of lenses"])
