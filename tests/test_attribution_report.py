@@ -186,7 +186,11 @@ def test_a_log_of_a_header_alone_is_not_measured(tmp_path: Path, empty: str) -> 
     (folder / f"{empty}.csv").write_text(f"{header}\n", encoding="utf-8")
     reading = read(folder)
     assert set(reading.readings["status"]) == {"not measured"}
-    assert set(reading.readings["reason"]) == {"needs touches.csv and conversions.csv, or paths.csv"}
+    needed = {r.metric: r.reason for r in reading.reading_records}
+    assert needed["attribution.conversions"] == "needs touches.csv and conversions.csv, or paths.csv"
+    # Conversions alone are enough for other lenses, which need the channels' roles.
+    of_lenses = "needs channels.csv with the role of each channel" if empty == "touches" else None
+    assert needed.get("attribution.lenses") == of_lenses
     assert reading.readings["value"].isna().all()
 
 

@@ -100,6 +100,54 @@ def test_a_single_lens_is_the_red_flag(evidence: Evidence, page: AttributionRead
     )
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample without its touches."""
+    folder = tmp_path_factory.mktemp("untouched") / "fitness"
+    copytree(sample_dir() / "fitness", folder)
+    for file in folder.glob("touches*"):
+        file.unlink()
+    return folder
+
+
+def test_lenses_are_pooled_without_touches(untouched: Path, reading: TriangulationReading) -> None:
+    page = attribution.read(Workspace.open(untouched))
+    found = page.triangulated
+    assert page.lacks and found is not None and found.laid is not None and reading.laid is not None
+    assert set(found.lenses) == ALL - {"last touch", "multi-touch"}
+    assert found.laid.conversions == reading.laid.conversions
+    assert found.value == pytest.approx(reading.value)
+    assert {r.channel for r in found.ranges} == {r.channel for r in reading.ranges}
+    whole = page.triangulated_whole
+    assert whole is not None and "of 11 ranges hold it" in words.truth(whole)
+    assert len([r for r in page.reading_records if r.metric == "attribution.lenses"]) == 1
+
+
+def test_the_app_pools_lenses_without_touches(untouched: Path) -> None:
+    state = AttributionState(Workspace.open(untouched))
+    before = state.reading
+    state.pool(without=("survey",))
+    assert not state.faults and state.reading is not None and state.reading.triangulated is not None
+    assert "survey" not in state.reading.triangulated.lenses
+    assert before is not None and before.triangulated is not None
+    assert state.reading.triangulated.laid is before.triangulated.laid
+    state.upload_lenses("lenses.csv", b"channel,lens,month,estimate\nvideo,media mix,2026-10-01,50\n")
+    assert [s.estimate for s in state.reading.triangulated.seen if s.lens == "media mix"] == [50.0]
+    state.ask(month="2019-01")
+    assert state.reading.triangulated.lacks == "needs conversions in the period"
+
+
+def test_without_conversions_there_is_nothing_to_hold_lenses_against(untouched: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bare"
+    copytree(untouched, folder)
+    for file in folder.glob("conversions*"):
+        file.unlink()
+    state = AttributionState(Workspace.open(folder))
+    assert state.reading is not None and state.reading.triangulated is None
+    with pytest.raises(UserError, match=r"supply conversions\.csv first"):
+        state.upload_lenses("lenses.csv", b"channel,lens,month,estimate\nvideo,media mix,2026-10-01,50\n")
+
+
 def test_a_part_of_the_customers_has_no_ranges(evidence: Evidence) -> None:
     question = Question()._replace(segment=Question().segment._replace(customers="new"))
     found = attribution.triangulated(evidence, attribution.compare(evidence, question, evidence.journeys(question)))

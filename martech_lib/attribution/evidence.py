@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from martech_lib.attribution.intake import take_conversions
 from martech_lib.attribution.journeys import Journeys, journeys
 from martech_lib.attribution.paths import journeys_from_paths
 from martech_lib.attribution.question import Period, Question, period_of
@@ -21,6 +22,13 @@ REGISTERS = ("spend", "platform_reported", "survey", "lift_tests", "channels", "
 NEEDS = "needs touches.csv and conversions.csv, or paths.csv"
 
 
+class Total(NamedTuple):
+    """The conversions there were, and what they are worth; None where the log has no values."""
+
+    conversions: float
+    value: float | None
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a workspace says about its journeys.
@@ -29,7 +37,8 @@ class Evidence:
         profile: The company's facts, typed.
         registers: The frames that are there, by name.
         touches: The log of touches; None when it is missing.
-        conversions: The log of conversions; None when it is missing.
+        conversions: The log of conversions; None when it is missing. Alone it makes no journeys, but other lenses are
+            held against it.
         paths: The table of paths, read when the logs are missing.
         notes: What was left unread.
         inputs: Table name -> SHA-256 of what was read.
@@ -60,10 +69,12 @@ class Evidence:
 
     def period(self, question: Question) -> Period:
         """The period that is asked for; a table of paths has no times and is always read whole."""
-        if self.touches is None:
+        if self.paths is not None:
             return Period("the whole table of paths")
         asked = period_of(question, as_of=self.as_of, zone=str(self.profile.get("timezone", "UTC")))
-        return asked if asked.month else asked._replace(first=self.span[0], last=self.span[1])
+        return (
+            asked if asked.month or self.conversions is None else asked._replace(first=self.span[0], last=self.span[1])
+        )
 
     @cached_property
     def span(self) -> tuple[date | None, date | None]:
@@ -74,6 +85,16 @@ class Evidence:
         else:
             first, last = self.conversions.aggregate(first=times.min(), last=times.max()).to_pandas().iloc[0]
         return (None, None) if pd.isna(first) else (pd.Timestamp(first).date(), pd.Timestamp(last).date())
+
+    def total(self, period: Period) -> Total:
+        """The conversions of a period that have a user and a time, whatever touches came before them."""
+        if self.conversions is None:
+            return Total(0.0, None)
+        rows = take_conversions(self.conversions)
+        if period.since and period.until:
+            rows = rows.filter(rows.ts >= period.since, rows.ts < period.until)
+        found = rows.aggregate(conversions=rows.count(), value=rows.value.sum()).to_pandas().iloc[0]
+        return Total(float(found["conversions"]), None if pd.isna(found["value"]) else float(found["value"]))
 
     def journeys(self, question: Question) -> Journeys:
         """The journeys that are asked for. Raises UserError."""
@@ -110,12 +131,14 @@ def _unread(ws: Workspace, logs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _logs(ws: Workspace) -> dict[str, Any]:
-    """Touches and conversions where both are there; the problems of both at once. Raises TableError."""
-    if not all(ws.has(name) for name in LOGS):
+    """Touches and conversions where both are there, the problems of both at once; conversions alone where there are no
+    journeys at all. Raises TableError."""
+    there = [name for name in LOGS if ws.has(name)]
+    if there == ["touches"] or (there == ["conversions"] and ws.has("paths")):
         return {}
     found: dict[str, Any] = {}
     problems: list[Problem] = []
-    for name in LOGS:
+    for name in there:
         try:
             found[name] = ws.log(name)
         except TableError as error:

@@ -67,6 +67,16 @@ def take(touches: Any, conversions: Any, *, kinds: Sequence[str], segment: Segme
     )
 
 
+def take_conversions(conversions: Any) -> ir.Table:
+    """The conversions that attribution can use, where there are no touches beside them: user_id, ts, value, group.
+
+    Raises:
+        UserError: A column is missing or of a type that cannot be used, or times are no times.
+    """
+    converted = _with_value(_typed(_table(conversions, "conversions")))
+    return _usable(converted, converted.ts.notnull(), "value")
+
+
 def _asked(table: ir.Table, column: str) -> ir.Table:
     """The table with the segment's column under a name that no log uses."""
     return table.mutate(**{ASKED: table[column].cast("string")}) if column in table.columns else table

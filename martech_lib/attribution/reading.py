@@ -52,7 +52,7 @@ class AttributionReading(Result):
         beside: Credit beside assists, spend, claims, other lenses and truth.
         ledger: What was read, used and left out: table, what, rows.
         notes: What was assumed, and what to know when reading.
-        triangulated: All lenses together, of the period; None where there are no journeys.
+        triangulated: All lenses together, of the period; None where there are neither journeys nor conversions.
         triangulated_whole: The same of the whole log, where its truth is known.
     """
 
@@ -98,7 +98,7 @@ def read(ws: Workspace, question: Question | None = None) -> AttributionReading:
     """
     evidence, put = gather(ws), (question or Question()).checked()
     if evidence.lacks:
-        return unread(evidence, put)
+        return triangulated(evidence, unread(evidence, put))
     whole = put.of_whole_log() if "truth" in evidence.registers else put
     journeys = evidence.journeys(put)
     whole_log = journeys if whole == put else evidence.journeys(whole)
@@ -115,14 +115,14 @@ def triangulated(evidence: Evidence, reading: AttributionReading, *, asked: Aske
     how = (asked or Asked())._replace(direct=reading.question.direct, aside=tuple(reading.question.segment.without))
     before = reading.triangulated
     own = reading.reading_records[: -len(before.reading_records)] if before else reading.reading_records
-    if reading.lacks:
+    if reading.lacks and evidence.conversions is None:
         return reading
     if reading.question.part:
         told = unpooled(evidence, reading.period, how, f"refused for {reading.question.part} alone: {OF_EVERYBODY}")
     else:
         told = lay_together(evidence, reading.credit_records, reading.period, asked=how, before=before)
     whole = None
-    if reading.whole_credit:
+    if reading.whole_credit or (reading.lacks and "truth" in evidence.registers):
         period = evidence.period(reading.question.of_whole_log())
         last = reading.triangulated_whole
         whole = ranges_alone(evidence, reading.whole_credit, period, asked=how, before=last)

@@ -26,11 +26,16 @@ NOTHING = (
     "or paths.csv with one row a path."
 )
 
+ALONE = (
+    "There are conversions and no journeys, so that no model can share them out: supply touches.csv too, one row a "
+    "touch. What the other lenses say of the channels is pooled below."
+)
+
 
 def headline(reading: AttributionReading) -> str:
     """The period's conversions, and whom last touch and the leading model credit most."""
     if reading.lacks:
-        return NOTHING
+        return ALONE if reading.triangulated is not None else NOTHING
     total = _value(reading, "attribution.conversions")
     if not total:
         other = "ask for another month, or for the whole log" if reading.period.month else "the table below says why"

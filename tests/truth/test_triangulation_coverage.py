@@ -134,9 +134,13 @@ def told(kind: str, part: pd.DataFrame) -> tuple[float, float]:
 
 
 def simulated(of: World) -> pd.DataFrame:
-    """A simulated company by all its lenses, and by all but media mix."""
+    """A simulated company by all its lenses, by all but media mix, and by none that is incremental."""
     lenses = lenses_of(of)
-    subsets = {"companies": lenses, "companies without media mix": lenses[lenses["lens"] != "media mix"]}
+    subsets = {
+        "companies": lenses,
+        "companies without media mix": lenses[lenses["lens"] != "media mix"],
+        "companies without media mix and tests": lenses[~lenses["lens"].isin(["media mix", "lift test"])],
+    }
     return pd.concat([beside_truth(of, some) for some in subsets.values()], keys=subsets, names=["by"])
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from martech_lib.attribution.credit import CreditRow
-from martech_lib.attribution.evidence import Evidence
+from martech_lib.attribution.evidence import Evidence, Total
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import Limits
 from martech_lib.attribution.triangulation.elsewhere import curves
@@ -51,17 +51,30 @@ class Asked(NamedTuple):
         return same and self.priors is other.priors
 
 
+class Missing(UserError):
+    """A table without which no lens can be laid beside another."""
+
+
 class Source(NamedTuple):
-    """Where lenses come from: the workspace, the credit of every model, their period, channels without a range."""
+    """Where lenses come from: the workspace, the credit of every model (none without journeys), their period, channels
+    without a range."""
 
     evidence: Evidence
     rows: Sequence[CreditRow]
     period: Period
     apart: tuple[str, ...]
 
+    @property
+    def total(self) -> Total:
+        """The conversions of the period: those that are credited, else those of the log."""
+        if not self.rows:
+            return self.evidence.total(self.period)
+        last = [row for row in self.rows if row.model == "last"]
+        return Total(sum(row.conversions or 0.0 for row in last), sum(row.value or 0.0 for row in last))
+
     def is_same(self, other: Source) -> bool:
         """Whether it is the very same workspace and credit, and the same question."""
-        is_one = self.evidence is other.evidence and self.rows is other.rows
+        is_one = self.evidence is other.evidence and (self.rows is other.rows or not (self.rows or other.rows))
         return is_one and (self.period, self.apart) == (other.period, other.apart)
 
 
@@ -72,6 +85,7 @@ class Laid:
     Attributes:
         source: Where they come from.
         conversions: All conversions of the period.
+        worth: What they are worth; None where the log has no values.
         supplied: What each says, and what was left out.
         rows: The same as rows without fault, each on its scale.
         kinds: The channels, checked.
@@ -81,6 +95,7 @@ class Laid:
 
     source: Source
     conversions: float
+    worth: float | None
     supplied: Supply
     rows: pd.DataFrame
     kinds: pd.DataFrame
@@ -90,8 +105,7 @@ class Laid:
     @property
     def value(self) -> float | None:
         """Money a conversion of the period is worth; None where the log has no values."""
-        worth = sum(row.value or 0.0 for row in self.source.rows if row.model == "last")
-        return worth / self.conversions if worth else None
+        return self.worth / self.conversions if self.worth else None
 
     def heard(self, how: Asked) -> pd.DataFrame:
         """The rows of the lenses that are switched on."""
@@ -107,14 +121,19 @@ def refuse_strangers(without: Sequence[str], laid: Laid) -> None:
             raise UserError(f"{told} They are {', '.join(sorted(known))}.")
 
 
-def laid_out(source: Source, conversions: float) -> Laid:
-    """Gather and check every lens. Raises TableError for rows that cannot be read."""
-    evidence = source.evidence
+def laid_out(source: Source) -> Laid:
+    """Gather and check every lens. Raises Missing, and TableError or UserError for rows that cannot be read."""
+    evidence, (conversions, worth) = source.evidence, source.total
+    if not conversions:
+        raise Missing("needs conversions in the period")
+    if "channels" not in evidence.registers:
+        raise Missing("needs channels.csv with the role of each channel")
     supplied = supply(evidence, source.rows, source.period, conversions=conversions, apart=source.apart)
     kinds = checked_channels(evidence.registers["channels"])
     return Laid(
         source=source,
         conversions=conversions,
+        worth=worth,
         supplied=supplied,
         rows=scaled(checked_lenses(supplied.to_frame(), kinds)),
         kinds=kinds,

@@ -16,7 +16,7 @@ from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import BudgetMove, move, plan_of
-from martech_lib.attribution.triangulation.laid import Asked, Laid, Source, laid_out, refuse_strangers
+from martech_lib.attribution.triangulation.laid import Asked, Laid, Missing, Source, laid_out, refuse_strangers
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, PLATFORM, checked_priors
 from martech_lib.attribution.triangulation.ranges import Pull, Range, Triangulation, pooled_ranges
 from martech_lib.attribution.triangulation.records import missing_records, records
@@ -26,7 +26,6 @@ from martech_lib.attribution.triangulation.testing import NextTest, Stakes, rank
 from martech_lib.core.errors import TableError, UserError
 from martech_lib.core.results import Result
 
-NEEDS_CHANNELS = "needs channels.csv with the role of each channel"
 QUARTER_STEP = 0.5
 COMPARED = ("channel", "lens", "family", "estimate")
 NO_AGREEMENT = Agreement(None, (), 0, "the lenses were not compared")
@@ -132,7 +131,7 @@ def lay_together(
 
     Args:
         evidence: The workspace.
-        rows: Credit of every model, of this period.
+        rows: Credit of every model, of this period; none where there are no journeys.
         period: The period.
         asked: How; the usual way when None.
         before: The answer to the last question: what the new one leaves as it was is taken from it.
@@ -156,13 +155,12 @@ def ranges_alone(
     before: TriangulationReading | None = None,
 ) -> TriangulationReading:
     """The same without the next test and budget, and without readings: what is laid beside the truth."""
-    conversions = sum(row.conversions or 0.0 for row in rows if row.model == "last")
-    if "channels" not in evidence.registers or not conversions:
-        return unpooled(evidence, period, asked, NEEDS_CHANNELS if conversions else "needs conversions in the period")
     source = Source(evidence, rows, period, (asked.direct, *asked.aside))
     last = before if before is not None and before.laid is not None and before.laid.source.is_same(source) else None
     try:
-        laid = last.laid if last is not None and last.laid is not None else laid_out(source, conversions)
+        laid = last.laid if last is not None and last.laid is not None else laid_out(source)
+    except Missing as error:
+        return unpooled(evidence, period, asked, str(error))
     except (TableError, UserError) as error:
         return unpooled(evidence, period, asked, f"the lenses cannot be read: {error}")
     refuse_strangers(asked.without, laid)

@@ -40,7 +40,7 @@ def supply(
     """
     known = set(evidence.registers["channels"]["channel"])
     found, notes = [*_last_touch(rows), *_multi_touch(rows)], []
-    if evidence.touches is None:
+    if evidence.paths is not None:
         notes.append("a table of paths has no times, so that lenses which speak of months are not laid beside it")
     else:
         found += [

@@ -33,16 +33,19 @@ def headline(reading: TriangulationReading) -> str:
 
 
 def _guesses(reading: TriangulationReading) -> str:
-    """Which ranges hold the truth less often than they say."""
+    """Which ranges no incremental lens checks."""
     sights = reading.triangulation.sights if reading.triangulation else None
     if sights is None:
         return ""
     if sights.is_unchecked:
-        return "Nothing incremental checks them: the ranges are what is believed of the lenses, and hold it less often."
+        return "Nothing incremental checks them: the ranges rest on how far such lenses usually err."
     names = sorted(sights.shared_out)
     if not names:
         return ""
-    return f"Less sure than that {fitting(len(names), 'is', 'are')} {listed(names, most=8)}: see the table."
+    rest = fitting(
+        len(names), "its range rests on what is usual of such a channel", "their ranges rest on what is usual"
+    )
+    return f"Nothing incremental speaks of {listed(names, most=8)}: {rest}."
 
 
 def verdicts(reading: TriangulationReading) -> str:

@@ -248,12 +248,11 @@ class AttributionApp:
         return INSTEAD.get(name, "There is nothing to draw: no conversion with a touch before it.")
 
     def _instead_of_lenses(self, name: str) -> str:
-        reading = self.state.reading
-        if reading is None or reading.lacks or name == "against_truth":
+        page = self.state.reading
+        if page is None or page.triangulated is None or name == "against_truth":
             return self._instead("against_truth")
-        found = reading.triangulated
-        lacks = found.lacks if found else ""
-        return f"Not measured: {lacks or 'needs spend.csv with at least two channels that have a range'}."
+        lacks = page.triangulated.lacks or "needs spend.csv with at least two channels that have a range"
+        return f"Not measured: {lacks}."
 
     def _markup(self, render: Callable[[AttributionReading], str], *, always: bool = False) -> Any:
         def shown() -> str:

@@ -28,6 +28,7 @@ from martech_lib.workbook.views import told
 PLAIN = ("month", "whole_log", "lookback_days", "half_life_days", "direct", "model")
 MOST_KEPT = 4  # cuts of the log whose journeys stay in the engine
 NO_READING = "There is no credit yet to download: mend what the message above names, or upload a table of paths."
+NO_LENSES = "Lenses are laid beside conversions: mend what the message above names, or supply conversions.csv first."
 UNCUT = (
     "A table of paths has no users and no times, so it is read whole: customers, rows and channels cannot be set aside."
 )
@@ -87,8 +88,8 @@ class AttributionState:
         Raises:
             UserError: It cannot be read, or speaks of another period; the state stays as it was.
         """
-        if self._reading is None or self._reading.lacks:
-            raise UserError(NO_READING)
+        if self._reading is None or self._reading.triangulated is None:
+            raise UserError(NO_LENSES)
         found = parse_register("lenses", data, name)
         lines = () if found.problems else read_raw(data, filename=name, expects=table("lenses").names).lines
         if not found.problems and not lines:
