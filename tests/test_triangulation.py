@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,8 @@ from martech_lib.attribution import Triangulation, triangulate, usual_priors
 from martech_lib.attribution.triangulation import pooling
 from martech_lib.attribution.triangulation.sights import sights_of
 from martech_lib.core.errors import TableError, UserError
-from tests.triangulation_worlds import ERROR, SD, SPREAD, Drawn, frame, world
+from tests.triangulation_model import log_density, metropolis
+from tests.triangulation_worlds import ERROR, Drawn, frame, world
 
 IS_FULL = os.environ.get("MARTECH_TRUTH") == "full"
 PLENTY = 1e9
@@ -55,6 +55,21 @@ def test_order_of_rows_and_channels_changes_nothing(seed: int, is_tight: bool) -
     before, after = pooled(of.lenses, of, conversions), pooled(lenses, turned, conversions)
     np.testing.assert_allclose(numbers(before), numbers(after), rtol=1e-9)
     assert list(after.to_frame()["channel"]) == list(turned.channels["channel"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.booleans())
+def test_names_of_channels_change_nothing(seed: int, is_tight: bool) -> None:
+    of = drawn(seed)
+    conversions = float(np.exp(of.log_truth).sum()) if is_tight else PLENTY
+    names = [f"c{place}" for place in range(len(of.channels))]
+    called = dict(zip(names, np.random.default_rng(seed).permutation([f"n{name}" for name in names]), strict=True))
+    lenses, kinds = (frame.assign(channel=frame["channel"].map(called)) for frame in (of.lenses, of.channels))
+    before, after = pooled(of.lenses, of, conversions), pooled(lenses, of._replace(channels=kinds), conversions)
+    by_name = after.to_frame().set_index("channel").loc[list(called.values())]
+    of_old = before.to_frame().set_index("channel").loc[names]
+    ends = ["estimate", "lower", "upper"]
+    np.testing.assert_allclose(by_name[ends].to_numpy(), of_old[ends].to_numpy(), rtol=1e-9)
 
 
 @settings(max_examples=15, deadline=None)
@@ -123,80 +138,13 @@ def test_a_test_that_found_nothing_pulls_its_channel_down_and_is_not_dropped() -
     assert 0 <= only_test["lower"] < only_test["upper"] < 0.6 * scale
 
 
-def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]], cap: float) -> np.ndarray:
-    """The model by its definition: a dense covariance of all that is seen, averaged over the grid; theta (K, J)."""
-    seen = of.log_seen.copy()
-    seen[5, list(own)] = np.nan
-    lens, place = np.nonzero(~np.isnan(seen))
-    reads, error = lens < 3, np.asarray(ERROR)[lens]
-    spread = np.asarray(SPREAD)[lens].copy()
-    spread[(lens == 3) & (of.channels["remembered"].to_numpy()[place] == "no")] = 0.5
-    # In these worlds the bias's mean is what is left of the numbers once truth, common and own bias are taken out.
-    means = np.array([means_of(of)[at, j] for at, j in zip(lens, place, strict=True)])
-    off = seen[lens, place] - means - theta[:, place]
-    terms = []
-    role = of.channels["role"].to_numpy()[place]
-    shares_out, same_channel = lens < 4, place[:, None] == place
-    kinds = (("demand capture", 1.2, 0.7, 0.8), ("both", 0.0, 0.5, 0.7), ("demand creation", 0.0, 0.0, 0.25))
-    usual, anyway = np.zeros(len(lens)), np.zeros((len(lens), len(lens)))
-    for kind, mean, sd, alone in kinds:
-        of_kind = shares_out & (role == kind)
-        usual += mean * of_kind
-        anyway += np.outer(of_kind, of_kind) * (sd**2 + alone**2 * same_channel)
-    likeness = ((0, 0, 0.45), (0.4, 0, 0.15), (0.8, 0, 0.15), (0.8, 0.8, 0.25))
-    grids = product((0.75, 1.1, 1.6, 2.4), likeness, ((0, 0.4), (1, 0.6)), range(-1, 5))
-    for wide, (readers, everyone, weight), (base, base_weight), lost in grids:
-        if lost >= 0 and lost not in lens:
-            continue
-        alike = np.where(reads[:, None] & reads, max(readers, everyone), everyone)
-        alike = np.where(lens[:, None] == lens, 1.0, alike)
-        alike = np.where((lens[:, None] == 5) ^ (lens == 5), 0.0, alike)
-        mine = wide * spread * np.where(lens == lost, 3.0, 1.0)
-        common = wide**2 * np.outer(np.asarray(SD)[lens], np.asarray(SD)[lens]) * alike
-        own_part = np.outer(mine, mine) * alike * same_channel
-        covariance = common + own_part + base * anyway + np.diag(error**2)
-        root = np.linalg.cholesky(covariance)
-        squares = (np.linalg.solve(root, (off - base * usual).T) ** 2).sum(axis=0)
-        prior = weight * base_weight * np.exp(-0.5 * (np.log(wide / 0.95) / 0.45) ** 2) * (0.04 if lost >= 0 else 1.0)
-        terms.append(np.log(prior) - np.log(np.diag(root)).sum() - squares / 2)
-    density = np.logaddexp.reduce(np.array(terms), axis=0)
-    for at, (estimate, se) in own.items():
-        density = density - ((np.exp(theta[:, at]) - estimate) / se) ** 2 / 2
-    return np.where(np.exp(theta).sum(axis=1) <= cap, density, -np.inf)
-
-
-def means_of(of: Drawn) -> np.ndarray:
-    from tests.triangulation_worlds import _means
-
-    return _means(of.channels)
-
-
-def metropolis(of: Drawn, own: dict[int, tuple[float, float]], cap: float, start: np.ndarray) -> np.ndarray:
-    """(chains, steps, J): a random walk of many chains, warmed up; steps as wide as the chains lie apart."""
-    rng = np.random.default_rng(11)
-    chains, steps, warm = (240, 1500, 500) if IS_FULL else (120, 900, 300)
-    at = start + 0.3 * rng.normal(size=(chains, len(start)))
-    at -= np.maximum(np.log(np.exp(at).sum(axis=1) / (0.9 * cap)), 0)[:, None]
-    density, kept = log_density(at, of, own, cap), []
-    root = 0.4 * np.eye(len(start))
-    for step in range(steps):
-        if step in (100, 200, warm):
-            root = 2.4 / np.sqrt(len(start)) * np.linalg.cholesky(np.cov(at.T))
-        tried = at + rng.normal(size=at.shape) @ root.T
-        new = log_density(tried, of, own, cap)
-        taken = np.log(rng.random(chains)) < new - density
-        at, density = np.where(taken[:, None], tried, at), np.where(taken, new, density)
-        if step >= warm:
-            kept.append(at)
-    return np.array(kept).transpose(1, 0, 2)
-
-
 def test_the_closed_form_is_the_model_by_its_definition() -> None:
     of = world(np.random.default_rng(6), "own", channels=4, tested=2)
     found = pooled(of.lenses, of)
     assert found.pooled is not None
     theta = np.log([r.estimate for r in found.ranges]) + np.random.default_rng(1).normal(0, 0.7, (200, 4))
-    off = found.pooled.density(theta) - log_density(theta, of, {}, PLENTY)
+    places = [int(name.removeprefix("c")) for name in found.sights.channels]
+    off = found.pooled.density(theta[:, places]) - log_density(theta, of, {}, PLENTY)
     np.testing.assert_allclose(off, off[0], atol=1e-3)  # settings of next to no weight are left out
 
 
@@ -220,7 +168,8 @@ def test_ranges_are_those_of_a_sampler(case: str) -> None:
         lenses.loc[its, ["estimate", "lower", "upper"]] = [estimate, estimate - half, estimate + half]
     found = pooled(lenses, of, conversions)
     assert found.method == ("closed form" if case == "closed form" else "weighted draws")
-    chains = metropolis(of, own, conversions, np.log(found.to_frame()["estimate"].to_numpy()))
+    walk = (240, 1500, 500) if IS_FULL else (120, 900, 300)
+    chains = metropolis(of, own, conversions, np.log(found.to_frame()["estimate"].to_numpy()), walk)
     for column, share in (("estimate", 0.5), ("lower", 0.1), ("upper", 0.9)):
         by_group = np.quantile(chains.reshape(12, -1, 3), share, axis=1)  # twelve groups of chains
         mean, error = by_group.mean(axis=0), by_group.std(axis=0, ddof=1) / np.sqrt(12)
@@ -341,5 +290,6 @@ def test_nothing_seen_is_half_a_conversion_give_or_take() -> None:
 def test_the_frame_of_a_world_reads_as_it_was_drawn() -> None:
     of = drawn(4)
     sights = sights_of(frame(of.log_seen, ERROR), of.channels)
-    places = [sights.lenses.index(lens) for lens in ("last touch", "survey", "lift test")]
-    np.testing.assert_allclose(sights.estimate[places], of.log_seen[[0, 3, 5]], rtol=1e-12)
+    lenses = [sights.lenses.index(lens) for lens in ("last touch", "survey", "lift test")]
+    channels = [int(name.removeprefix("c")) for name in sights.channels]
+    np.testing.assert_allclose(sights.estimate[lenses], of.log_seen[[0, 3, 5]][:, channels], rtol=1e-12)

@@ -44,7 +44,7 @@ def world(rng: np.random.Generator, family: str, *, channels: int = 8, tested: i
     spread = np.repeat(SPREAD[:, None], channels, axis=1)
     spread[3, kinds["remembered"] == "no"] = 0.5
     own = width * spread * (root @ draw(6, channels))
-    seen = truth + _means(kinds) + common[:, None] + own + rng.normal(size=(6, channels)) * ERROR[:, None]
+    seen = truth + means_of(kinds) + common[:, None] + own + rng.normal(size=(6, channels)) * ERROR[:, None]
     if family == "reversed":
         lens = rng.integers(5)
         order = np.argsort(seen[lens])
@@ -84,7 +84,8 @@ def _kinds(rng: np.random.Generator, channels: int) -> pd.DataFrame:
     )
 
 
-def _means(kinds: pd.DataFrame) -> np.ndarray:
+def means_of(kinds: pd.DataFrame) -> np.ndarray:
+    """(lenses, channels): usual bias of each lens on channels of these kinds."""
     role, remembered = kinds["role"].to_numpy(), kinds["remembered"].to_numpy()
     last = np.select([role == "demand creation", role == "demand capture"], [-0.75, 0.3], 0.0)
     multi = np.select([role == "demand creation", role == "demand capture"], [-0.2, 0.2], 0.0)

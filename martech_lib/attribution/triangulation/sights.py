@@ -43,10 +43,10 @@ class OwnScale(NamedTuple):
 
 @dataclass(frozen=True)
 class Sights:
-    """Everything the lenses see of the channels: L lenses by J channels, both in order of their names.
+    """Everything the lenses see of the channels: L lenses in order of their names, by J channels.
 
     Attributes:
-        channels: Those that a lens speaks of.
+        channels: Those that a lens speaks of, by how much is said of them.
         lenses: Their names.
         estimate: (L, J): logarithm of the conversions; NaN where a lens is silent.
         error: (L, J): standard error of that logarithm.
@@ -178,7 +178,7 @@ def _is_lost(rows: pd.DataFrame) -> pd.Series:
 
 def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
     """Rows on their scale, channels and priors, all checked already, as arrays."""
-    names, lenses = tuple(sorted(rows["channel"].unique())), tuple(sorted(rows["lens"].unique()))
+    names, lenses = _in_order(rows), tuple(sorted(rows["lens"].unique()))
     families = dict(zip(rows["lens"], rows["family"], strict=True))
     biases = _biases(lenses, families, kinds.loc[list(names)], priors)
     mean, sd, spread = np.array([bias[:3] for bias in biases.values()]).reshape(len(lenses), len(names), 3).T
@@ -202,6 +202,12 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
         is_test=np.array([families[lens] == LIFT_TEST for lens in lenses], dtype=bool),
         own_scale=tuple(sorted(OwnScale(names.index(r.channel), float(r.estimate), _linear(r)) for r in own)),
     )
+
+
+def _in_order(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Channels by what is said of them: points are dealt out in their order, which is not to hang on their names."""
+    told = {str(name): tuple(sorted(said)) for name, said in rows.groupby("channel")["estimate"]}
+    return tuple(sorted(told, key=lambda name: (told[name], name)))
 
 
 def _biases(
