@@ -31,9 +31,9 @@ from martech_lib.attribution.triangulation.stand_ins import (
 from martech_lib.core.errors import UserError
 from martech_lib.core.stats import Array
 
-SETS, MOST_SETS, MOST_FITTED_SETS = 8, 512, 128  # of points, to begin with and at most; each set stands alone
+SETS, MOST_SETS, MOST_FITTED_SETS = 16, 512, 128  # of points, to begin with and at most; each set stands alone
 ACCURACY = 0.01  # of a range's end, relative: one Monte-Carlo standard error
-AMPLE, STEPS = 1.15, (1.5, 2.0, 3.0, 4.0)  # times the draws that the error asks for, and by what they grow
+STEPS = (1.5, 2.0, 2.5, 3.0, 4.0)  # times the draws there are
 CHECKED_SETS = 8
 ROUNDS, LED_ROUNDS, FREEDOM = 12, 4, 6
 LEAST_TO_FIT = 60  # draws a channel that a fit rests on
@@ -79,7 +79,7 @@ def sample(sights: Sights, conversions: float, laid: Board | None, *, shares: Se
     while (error := draws.error(shares)) > ACCURACY and len(draws.weights) < most:
         have = len(draws.weights) // SIZE
         # In coarse steps, so that the last digits of the error do not tell how many are drawn.
-        times = next((step for step in STEPS if step >= AMPLE * (error / ACCURACY) ** 2), STEPS[-1])
+        times = next((step for step in STEPS if step >= (error / ACCURACY) ** 2), STEPS[-1])
         more = points(target.width, range(start + have, start + min(int(have * times), most // SIZE)))
         cloud = cloud.and_also(target.led(more) if fit is None else target.fitted(more, fit))
         draws = target.weighed(cloud)
