@@ -29,7 +29,8 @@ from martech_lib.core.stats import Array
 WIDER = (0.75, 1.1, 1.6, 2.4)  # times the believed sd and spread
 USUAL_WIDTH, WIDTH_SD = 0.95, 0.45  # of the logarithm of that factor, before anything is seen
 ALIKE = ((0.0, 0.0, 0.45), (0.4, 0.0, 0.15), (0.8, 0.0, 0.15), (0.8, 0.8, 0.25))  # readers of touches, all, weight
-HAS_BASE = ((0.0, 0.4), (1.0, 0.6))  # whether what would have come anyway is given to channels, weight
+LIKELY_BASE = 0.6  # that what would have come anyway is given to channels, before anything is seen
+HAS_BASE = ((0.0, 1 - LIKELY_BASE), (1.0, LIKELY_BASE))
 LOST, LOST_WEIGHT = 3.0, 0.04  # a lens that lost the thread is so much wider, and that is so likely beside none
 NEGLIGIBLE = 1e-7
 PROBED = 512  # thetas that tell which settings matter

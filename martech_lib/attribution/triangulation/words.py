@@ -42,10 +42,8 @@ def _guesses(reading: TriangulationReading) -> str:
     names = sorted(sights.shared_out)
     if not names:
         return ""
-    rest = fitting(
-        len(names), "its range rests on what is usual of such a channel", "their ranges rest on what is usual"
-    )
-    return f"Nothing incremental speaks of {listed(names, most=8)}: {rest}."
+    rest = fitting(len(names), "its range rests", "their ranges rest")
+    return f"Nothing incremental speaks of {listed(names, most=8)}: {rest} on what is usual of such channels."
 
 
 def verdicts(reading: TriangulationReading) -> str:

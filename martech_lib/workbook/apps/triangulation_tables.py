@@ -10,7 +10,8 @@ import pandas as pd
 
 from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.priors import LIFT_TEST, checked_priors
+from martech_lib.attribution.triangulation.pooling import LIKELY_BASE
+from martech_lib.attribution.triangulation.priors import BASE, LIFT_TEST, checked_priors
 from martech_lib.core.spoken import day, number, percent, whole_money
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
@@ -139,13 +140,24 @@ def priors_table(reading: TriangulationReading) -> str:
     rows = []
     for row in checked_priors(reading.asked.priors).to_dict("records"):
         kind = ", ".join(filter(None, (_kind(row.get(name), words) for name, words in KINDS_SAID.items())))
-        rows.append(
-            {
-                "lens": _titled(str(row["lens"])), "kind": kind or "any", "usual": f"{exp(row['mean']):.2f}",
-                "wide": f"×{exp(row['sd']):.1f}", "own": f"×{exp(row['spread']):.1f}", "why": str(row["why"]),
-            }
-        )  # fmt: skip
+        factors = row["mean"], row["sd"], row["spread"]
+        rows.append(_believed(_titled(str(row["lens"])), kind or "any", str(row["why"]), factors))
+    also = f"beside each one's own: what would have come anyway, with a probability of {percent(LIKELY_BASE, 0)}"
+    rows += [_believed("All that share out", role, also, base) for role, base in BASE.items()]
     return "" if reading.lacks else html.table(rows, columns, caption="What is believed of each lens beforehand")
+
+
+def _believed(lens: str, kind: str, why: str, logs: tuple[float, float, float]) -> dict[str, str]:
+    """One row of what is believed: mean, deviation common to all channels, and each channel's own, as factors."""
+    usual, wide, own = (exp(log) for log in logs)
+    return {
+        "lens": lens,
+        "kind": kind,
+        "usual": f"{usual:.2f}",
+        "wide": f"×{wide:.1f}",
+        "own": f"×{own:.1f}",
+        "why": why,
+    }
 
 
 def _kind(cell: Any, words: str) -> str:
