@@ -100,7 +100,7 @@ def against_truth(reading: TriangulationReading) -> alt.LayerChart:
     frame["said"] = [number(n) for n in frame["truth"]]
     y = _rows_of(frame)
     bars = alt.Chart().mark_bar(height=16, color=BLUE, opacity=0.35, cornerRadius=3).encode(
-        x=alt.X("lower:Q", title="Incremental conversions of the whole log", axis=alt.Axis(tickCount=6)),
+        x=alt.X("lower:Q", title="Conversions of the whole log", axis=alt.Axis(tickCount=6)),
         x2=alt.X2("upper:Q"), y=y,
     )  # fmt: skip
     middles = alt.Chart().mark_tick(color=BLUE, thickness=4, height=24).encode(x=alt.X("estimate:Q"), y=y)
