@@ -65,6 +65,12 @@ def test_a_test_without_an_interval_beside_one_that_found_little_is_heard_too() 
     assert both.loc["a", ["estimate", "lower", "upper"]].to_numpy(float) == pytest.approx(ends, rel=0.03)
 
 
+def test_lenses_without_a_row_are_refused() -> None:
+    for nothing in (rows(), rows(("a", "survey", 9.0)).iloc[:0]):
+        with pytest.raises(UserError, match="No lens speaks of any channel"):
+            ranges(nothing, "a")
+
+
 def test_a_name_with_a_space_around_it_keeps_its_range() -> None:
     lenses = rows(("a", "media mix", 60, 30, 120, 0.8), ("b", "media mix", 60, 30, 120, 0.8))
     assert ranges(lenses, "a ", "b")["estimate"].notna().all()

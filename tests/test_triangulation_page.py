@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, copytree
 
 import numpy as np
 import pytest
@@ -135,6 +135,14 @@ def test_the_app_pools_lenses_without_touches(untouched: Path) -> None:
     assert [s.estimate for s in state.reading.triangulated.seen if s.lens == "media mix"] == [50.0]
     state.ask(month="2019-01")
     assert state.reading.triangulated.lacks == "needs conversions in the period"
+
+
+def test_conversions_and_channels_alone_say_which_lenses_there_could_be(untouched: Path, tmp_path: Path) -> None:
+    for name in ("profile.csv", "channels.csv", "conversions.parquet"):
+        copyfile(untouched / name, tmp_path / name)
+    found = attribution.read(Workspace.open(tmp_path)).triangulated
+    assert found is not None
+    assert found.lacks.startswith("needs a lens: touches, platform_reported, survey, lift_tests or lenses")
 
 
 def test_without_conversions_there_is_nothing_to_hold_lenses_against(untouched: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from martech_lib.attribution.triangulation.testing import NextTest, Stakes, rank
 from martech_lib.core.errors import TableError, UserError
 from martech_lib.core.results import Result
 
+NEEDS_A_LENS = "needs a lens: touches, platform_reported, survey, lift_tests or lenses with rows of the period"
 QUARTER_STEP = 0.5
 COMPARED = ("channel", "lens", "family", "estimate")
 NO_AGREEMENT = Agreement(None, (), 0, "the lenses were not compared")
@@ -166,6 +167,8 @@ def ranges_alone(
     refuse_strangers(asked.without, laid)
     if last is not None and last.triangulation is not None and last.asked.pools_like(asked):
         return replace(last, asked=asked)
+    if not laid.supplied.seen:
+        return unpooled(evidence, period, asked, NEEDS_A_LENS, laid=laid)
     if all(seen.lens in asked.without for seen in laid.supplied.seen):
         return unpooled(evidence, period, asked, "needs at least one lens that is switched on", laid=laid)
     try:

@@ -171,7 +171,7 @@ def scaled(rows: pd.DataFrame) -> pd.DataFrame:
 def _is_lost(rows: pd.DataFrame) -> pd.Series:
     """Tests on their own scale whose error is many times all that the other lenses say of the channel."""
     others = rows[rows["family"] != LIFT_TEST].groupby("channel")["estimate"].max()
-    most = rows["channel"].map(others)
+    most = rows["channel"].map(others).astype("float64")
     errors = [_linear(row) if row.scale == "own" else 0.0 for row in rows.itertuples()]
     return (pd.Series(errors, index=rows.index) > TOO_WIDE * most) & (most > 0)
 
@@ -236,8 +236,8 @@ def _base(
 ) -> tuple[Array, Array, Array]:
     """(L, J), (L, J, R) and (L, J): see `Sights.base_mean` and what follows it."""
     takes = np.array([[biases[lens, name].takes_base for name in names] for lens in lenses])
-    mean, sd, own = np.array([BASE[roles[name]] for name in names]).T
-    is_of_role = np.array([[roles[name] == role for role in POOLED_ROLES] for name in names])
+    mean, sd, own = np.array([BASE[roles[name]] for name in names]).reshape(-1, 3).T
+    is_of_role = np.array([[roles[name] == role for name in names] for role in POOLED_ROLES]).T
     return takes * mean, takes[..., None] * is_of_role * sd[:, None], takes * own
 
 
