@@ -13,6 +13,7 @@ import pytest
 
 from martech_lib import Workspace, attribution
 from martech_lib.attribution import AttributionReading, Evidence, Question
+from martech_lib.attribution import words as page_words
 from martech_lib.attribution.triangulation import charts, words
 from martech_lib.attribution.triangulation.backlog import backlog_row
 from martech_lib.attribution.triangulation.laid import Asked
@@ -115,6 +116,7 @@ def test_lenses_are_pooled_without_touches(untouched: Path, reading: Triangulati
     found = page.triangulated
     assert page.lacks and found is not None and found.laid is not None and reading.laid is not None
     assert set(found.lenses) == ALL - {"last touch", "multi-touch"}
+    assert page_words.headline(page).endswith("What the other lenses say of the channels is pooled below.")
     assert found.laid.conversions == reading.laid.conversions
     assert found.value == pytest.approx(reading.value)
     assert {r.channel for r in found.ranges} == {r.channel for r in reading.ranges}
@@ -140,8 +142,9 @@ def test_the_app_pools_lenses_without_touches(untouched: Path) -> None:
 def test_conversions_and_channels_alone_say_which_lenses_there_could_be(untouched: Path, tmp_path: Path) -> None:
     for name in ("profile.csv", "channels.csv", "conversions.parquet"):
         copyfile(untouched / name, tmp_path / name)
-    found = attribution.read(Workspace.open(tmp_path)).triangulated
-    assert found is not None
+    page = attribution.read(Workspace.open(tmp_path))
+    found = page.triangulated
+    assert found is not None and "pooled below" not in page_words.headline(page)
     assert found.lacks.startswith("needs a lens: touches, platform_reported, survey, lift_tests or lenses")
 
 

@@ -72,9 +72,10 @@ class Evidence:
         if self.paths is not None:
             return Period("the whole table of paths")
         asked = period_of(question, as_of=self.as_of, zone=str(self.profile.get("timezone", "UTC")))
-        return (
-            asked if asked.month or self.conversions is None else asked._replace(first=self.span[0], last=self.span[1])
-        )
+        if asked.month or self.conversions is None:
+            return asked
+        first, last = self.span
+        return asked._replace(first=first, last=last)
 
     @cached_property
     def span(self) -> tuple[date | None, date | None]:

@@ -28,14 +28,16 @@ NOTHING = (
 
 ALONE = (
     "There are conversions and no journeys, so that no model can share them out: supply touches.csv too, one row a "
-    "touch. What the other lenses say of the channels is pooled below."
+    "touch."
 )
+POOLED_BELOW = " What the other lenses say of the channels is pooled below."
 
 
 def headline(reading: AttributionReading) -> str:
     """The period's conversions, and whom last touch and the leading model credit most."""
     if reading.lacks:
-        return ALONE if reading.triangulated is not None else NOTHING
+        pooled = reading.triangulated
+        return NOTHING if pooled is None else ALONE if pooled.lacks else ALONE + POOLED_BELOW
     total = _value(reading, "attribution.conversions")
     if not total:
         other = "ask for another month, or for the whole log" if reading.period.month else "the table below says why"
