@@ -58,6 +58,16 @@ def test_a_channel_of_which_only_sharing_lenses_speak_is_called_a_guess(reading:
     assert "rough guess" in told["email"] and "rough guess" not in told["influencer"] + told["brand search"]
 
 
+def test_a_channel_that_creates_demand_is_called_a_guess_too(evidence: Evidence, page: AttributionReading) -> None:
+    kinds = evidence.registers["channels"]
+    role = kinds["role"].where(kinds["channel"] != "referral", "demand creation")
+    changed = replace(evidence, registers={**evidence.registers, "channels": kinds.assign(role=role)})
+    found = attribution.triangulated(changed, page).triangulated
+    assert found is not None and found.triangulation is not None
+    assert "referral" in found.triangulation.sights.shared_out
+    assert "Nothing incremental speaks of email, organic and referral" in words.headline(found)
+
+
 def test_coming_by_oneself_has_no_range(reading: TriangulationReading) -> None:
     assert "direct" not in {r.channel for r in reading.ranges}
     refused = [r for r in reading.reading_records if r.segment == "direct" and r.metric == "attribution.incremental"]

@@ -17,8 +17,6 @@ from martech_lib.core.stats import Array
 AROUND = 0.2  # of the probability beyond an end, to either side: how dense draws are there
 LITTLE = 0.025  # of the largest end
 LEAST_SHARE = 1e-6
-NODES = 4_096  # even steps of the logarithm from NEAR of a channel's mean on, of the number itself below
-NEAR, LEAST_UNIT, LEAST_STEP = 0.01, 1e-290, 1e-15
 
 
 @dataclass(frozen=True)
@@ -42,26 +40,15 @@ class Draws:
         return float(1 / (self.weights**2).sum())
 
     @cached_property
-    def _reached(self) -> tuple[Array, Array]:
-        """(NODES, J) twice: conversions in rising order, and the probability of less.
-
-        Every draw gives its weight to the two nodes about it, so that none is sorted and no end jumps.
-        """
+    def _in_order(self) -> list[tuple[Array, Array]]:
+        """Of each channel its conversions in rising order, and the probability of less."""
         kept = self.weights > 0
-        weights, channels = self.weights[kept, None], np.arange(self.effects.shape[1])
-        unit = np.maximum(NEAR * (self.weights @ self.effects), LEAST_UNIT)
-        place = np.log1p(self.effects[kept] / unit)
-        low, high = place.min(axis=0), place.max(axis=0)
-        step = np.maximum((high - low) / (NODES - 1), LEAST_STEP)
-        place = (place - low) / step
-        left = np.minimum(place.astype(np.intp), NODES - 2)
-        right_part = weights * (place - left)
-        at = (left + channels * NODES).ravel()
-        mass = np.bincount(at, (weights - right_part).ravel(), NODES * len(channels))
-        mass += np.bincount(at + 1, right_part.ravel(), NODES * len(channels))
-        mass = mass.reshape(len(channels), NODES).T
-        nodes = np.expm1(low + step * np.arange(NODES)[:, None]) * unit
-        return nodes, np.cumsum(mass, axis=0) - mass / 2
+        effects, weights = self.effects[kept].T.copy(), self.weights[kept]
+        orders = np.argsort(effects, axis=1)
+        return [
+            (effect[order], np.cumsum(weights[order]) - weights[order] / 2)
+            for effect, order in zip(effects, orders, strict=True)
+        ]
 
     def quantiles(self, shares: Sequence[float]) -> Array:
         """(S, J): the numbers of conversions that a channel is below with these probabilities."""
@@ -94,9 +81,8 @@ class Draws:
 
     def _plain_quantiles(self, shares: Array) -> Array:
         """(S, J): the same by the weights alone, for shares (S, J)."""
-        nodes, reached = self._reached
-        columns = zip(shares.T, reached.T, nodes.T, strict=True)
-        return np.column_stack([np.interp(wanted, below, node) for wanted, below, node in columns])
+        columns = zip(shares.T, self._in_order, strict=True)
+        return np.column_stack([np.interp(wanted, reached, effect) for wanted, (effect, reached) in columns])
 
     def equal(self, count: int) -> Array:
         """(count, J): so many draws of equal weight, systematically resampled."""

@@ -102,8 +102,8 @@ class Sights:
     def shared_out(self) -> frozenset[str]:
         """Channels of which every lens that speaks shares out what would have come anyway: nothing tells how much."""
         heard: Flags = ~np.isnan(self.estimate)
-        takes = self.base_sd.sum(axis=-1) > 0
-        of_all = (takes | ~heard).all(axis=0) & heard.any(axis=0)
+        takes = self.base_own > 0
+        of_all: Flags = np.asarray((takes | ~heard).all(axis=0) & heard.any(axis=0))
         tested = self.tested
         return frozenset(
             name for name, is_so in zip(self.channels, of_all, strict=True) if is_so and name not in tested
