@@ -71,6 +71,13 @@ def test_lenses_without_a_row_are_refused() -> None:
             ranges(nothing, "a")
 
 
+def test_lenses_that_share_out_check_nothing_whatever_the_channels_role() -> None:
+    for role in ("demand capture", "both", "demand creation"):
+        lenses = rows(("a", "last touch", 50.0), ("a", "survey", 60.0))
+        found = triangulate(lenses, channels=kinds("a").assign(role=role), conversions=PLENTY)
+        assert found.sights.is_unchecked and found.sights.shared_out == {"a"}
+
+
 def test_a_name_with_a_space_around_it_keeps_its_range() -> None:
     lenses = rows(("a", "media mix", 60, 30, 120, 0.8), ("b", "media mix", 60, 30, 120, 0.8))
     assert ranges(lenses, "a ", "b")["estimate"].notna().all()
@@ -287,14 +294,16 @@ def test_rows_that_are_not_heard_are_named(opened: Callable[..., AttributionRead
 
 
 def test_a_lens_that_cannot_be_read_leaves_the_credit(state: AttributionState) -> None:
-    """Two rows of one vendor and channel that differ in capitals alone pass the table's key."""
     assert state.reading is not None
     evidence = state._evidence
     frame = evidence.registers["lenses"]
-    double = pd.concat([frame, frame.head(1).assign(lens="MEDIA MIX", estimate=1.0, lower=5.0, upper=9.0)])
-    broken = replace(evidence, registers={**evidence.registers, "lenses": double})
-    page = attribution.triangulated(broken, replace(state.reading, triangulated=None, triangulated_whole=None))
-    assert page.credit_records and page.triangulated is not None
+    outside = frame.assign(lower=frame["estimate"] * 2, upper=frame["estimate"] * 3, level=0.8)
+    broken = replace(evidence, registers={**evidence.registers, "lenses": outside})
+    page = attribution.triangulated(broken, state.reading)
+    assert page.credit_records == state.reading.credit_records
+    assert page.triangulated is not None and page.triangulated.triangulation is None
+    assert page.triangulated.lacks.startswith("the lenses cannot be read")
+    assert "lies outside its own interval" in page.triangulated.lacks
 
 
 def test_a_contradicted_test_is_to_be_repeated_before_its_money_moves(
@@ -307,8 +316,9 @@ def test_a_contradicted_test_is_to_be_repeated_before_its_money_moves(
 
     found = lenses_of(opened(lift_tests=far))
     assert {r.verdict for r in found.ranges if r.channel == "video"} == {"contradicted"}
-    if found.budget is not None and any(m.channel == "video" and abs(m.then - m.now) > 1 for m in found.budget.moves):
-        assert "The test of video contradicts the other lenses" in words.budget(found)
+    assert found.budget is not None
+    assert any(m.channel == "video" and abs(m.then - m.now) > 1 for m in found.budget.moves)
+    assert "The test of video contradicts the other lenses" in words.budget(found)
 
 
 def test_an_upload_of_which_nothing_is_heard_is_refused(state: AttributionState) -> None:

@@ -169,6 +169,16 @@ def test_without_conversions_there_is_nothing_to_hold_lenses_against(untouched: 
         state.upload_lenses("lenses.csv", b"channel,lens,month,estimate\nvideo,media mix,2026-10-01,50\n")
 
 
+def test_lenses_that_all_share_out_say_that_nothing_checks_them(evidence: Evidence, page: AttributionReading) -> None:
+    asked = Asked(without=("media mix", "lift test"))
+    found = attribution.triangulated(evidence, page, asked=asked).triangulated
+    assert found is not None
+    assert words.headline(found).endswith(
+        "Nothing incremental checks them: the ranges rest on how far such lenses usually err."
+    )
+    assert words.budget(found).endswith("All this rests on what is believed of the lenses alone.")
+
+
 def test_a_part_of_the_customers_has_no_ranges(evidence: Evidence) -> None:
     question = Question()._replace(segment=Question().segment._replace(customers="new"))
     found = attribution.triangulated(evidence, attribution.compare(evidence, question, evidence.journeys(question)))

@@ -69,7 +69,7 @@ def _rows(lenses: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"the lenses lack the column {lacking[0]}{hint} They have {', '.join(there)}.")
     rows = lenses.reset_index(drop=True).copy()
     rows["line"] = rows.index + 2
-    for name in ("estimate", "lower", "upper", "level"):
+    for name in AMOUNTS:
         rows[f"came_{name}"] = rows[name]
         rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
     rows["channel"] = rows["channel"].astype("string").str.strip()
@@ -114,7 +114,7 @@ def _faults(row: Any, kinds: pd.DataFrame) -> Iterator[Problem]:
     if not row.family:
         allowed = f"{', '.join(LENSES)}, or a vendor's name with its basis: attributed or incremental"
         yield problem("lens", f"is no lens; allowed are {allowed}{did_you_mean(row.lens, LENSES)}")
-    for name in ("estimate", "lower", "upper", "level"):
+    for name in AMOUNTS:
         if pd.isna(getattr(row, name)) and not _is_blank(getattr(row, f"came_{name}")):
             yield problem(name, "is not a number; write it like 1234.5")
         elif name != "level" and row.family != LIFT_TEST and getattr(row, name) < 0:

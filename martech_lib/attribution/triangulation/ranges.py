@@ -22,7 +22,6 @@ from martech_lib.core.errors import UserError, shown
 from martech_lib.core.stats import Array
 
 LEVEL = 0.8
-VERDICTS = ("agreed", "wide", "contradicted", "untested")
 WIDE = 3.0  # upper end over lower end
 APART = 0.05  # a test so unlikely, by what the other lenses say of its channel, contradicts them
 SLACK = 1e-3  # the cap is heeded where it is broken more often than this
