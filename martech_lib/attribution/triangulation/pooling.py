@@ -111,15 +111,19 @@ class Pooled(NamedTuple):
         return np.asarray(logsumexp(each, axis=0) - theta.shape[1] * np.log(2 * np.pi) / 2)
 
     def _each_density(self, theta: Array, kept: npt.NDArray[np.intp]) -> Array:
-        inverse_root = np.linalg.inv(self._roots(kept))
+        inverse_root = np.linalg.inv(self.roots(kept))
         sizes = np.log(np.diagonal(inverse_root, axis1=1, axis2=2)).sum(axis=1) + np.log(self.weights[kept])
         pairs = zip(sizes, self.mean[kept], inverse_root, strict=True)
         return np.array([size - (((theta - mean) @ root.T) ** 2).sum(axis=1) / 2 for size, mean, root in pairs])
 
+    def ordered(self, places: npt.NDArray[np.intp]) -> Pooled:
+        """The same with its channels in another order."""
+        return self._replace(mean=self.mean[:, places], own=self.own[:, places], loading=self.loading[:, places])
+
     def draw(self, at: Points) -> Array:
         """(K, J): thetas of all channels together, from points with at least as many normals as channels."""
-        kept, chosen = self._chosen(at.share)
-        roots, order = self._roots(kept), np.argsort(chosen, kind="stable")
+        kept, chosen = self.chosen(at.share)
+        roots, order = self.roots(kept), np.argsort(chosen, kind="stable")
         shaken = np.empty((len(chosen), self.mean.shape[1]))
         ends = np.searchsorted(chosen[order], np.arange(len(kept) + 1))
         for root, start, end in zip(roots, ends, ends[1:], strict=False):
@@ -129,17 +133,17 @@ class Pooled(NamedTuple):
 
     def draw_one(self, place: int, at: Points) -> Array:
         """(K,): thetas of one channel, from points with at least one normal."""
-        kept, chosen = self._chosen(at.share)
+        kept, chosen = self.chosen(at.share)
         return np.asarray(self.mean[kept[chosen], place] + self.sd[kept[chosen], place] * at.normal[:, 0])
 
-    def _chosen(self, share: Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def chosen(self, share: Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Settings that weigh anything, those with low middles first, and which of these every point falls to."""
         kept = np.flatnonzero(self.weights > NEGLIGIBLE)
         kept = kept[np.argsort(self.mean[kept].sum(axis=1), kind="stable")]
         reached = np.cumsum(self.weights[kept])
         return kept, np.minimum(np.searchsorted(reached / reached[-1], share), len(kept) - 1)
 
-    def _roots(self, kept: npt.NDArray[np.intp]) -> Array:
+    def roots(self, kept: npt.NDArray[np.intp]) -> Array:
         """(kept, J, J): roots of the covariance of theta."""
         shared = self.loading[kept] @ self.bias_root[kept]
         covariance = shared @ shared.transpose(0, 2, 1)

@@ -158,7 +158,7 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
     pooled = laid.pooled() if laid is not None and on_log.channels == sights.channels else None
     shares = (0.5, (1 - level) / 2, (1 + level) / 2)
     needs_draws = _needs_draws(sights, pooled, conversions)
-    draws = sample(sights, conversions, laid, shares=shares) if needs_draws else None
+    draws = sample(sights, conversions, laid and laid.pooled(), shares=shares) if needs_draws else None
     ends = _ends(pooled, draws, shares)
     judged = _judged(sights, conversions, laid)
     rows = {

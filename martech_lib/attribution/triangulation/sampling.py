@@ -1,8 +1,8 @@
 """Where the pooled model has no closed form: tests on their own scale, and no more than the conversions there were.
 
-Weighted draws (importance sampling) from the closed form of everything else, half of them led by a stand-in for the
-tests on the scale of the logarithm; where the cap leaves too few, a t distribution is fitted to those that it left and
-drawn from instead. Seeded: the same lenses give the same ranges.
+Weighted draws (importance sampling): from the closed form of everything else, bent by the tests; where the cap leaves
+too few of them, a t distribution is fitted to those that it left and drawn from instead. Seeded: the same lenses give
+the same ranges.
 
 Source: Owen and Zhou (2000), Safe and effective importance sampling, JASA 95(449); Cappe et al. (2004), Population
 Monte Carlo, Journal of Computational and Graphical Statistics 13(4).
@@ -14,20 +14,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaincinv, gammaln, ndtr, ndtri
+from scipy.optimize import brentq
+from scipy.special import gammaincinv, gammaln, log_ndtr, ndtr, ndtri, ndtri_exp
 
 from martech_lib.attribution.triangulation.draws import Draws
 from martech_lib.attribution.triangulation.points import SIZE, Points, points
-from martech_lib.attribution.triangulation.pooling import Board, Pooled
-from martech_lib.attribution.triangulation.sights import Sights
-from martech_lib.attribution.triangulation.stand_ins import (
-    StandIn,
-    about,
-    log_likelihood,
-    middle_of,
-    together,
-    with_stand_ins,
-)
+from martech_lib.attribution.triangulation.pooling import Pooled
+from martech_lib.attribution.triangulation.sights import OwnScale, Sights
+from martech_lib.attribution.triangulation.stand_ins import together
+from martech_lib.attribution.triangulation.tilting import HIGHEST, draw, log_likelihood
 from martech_lib.core.errors import UserError
 from martech_lib.core.stats import Array
 
@@ -35,42 +30,36 @@ SETS, MOST_SETS, MOST_FITTED_SETS = 16, 512, 128  # of points, to begin with and
 ACCURACY = 0.01  # of a range's end, relative: one Monte-Carlo standard error
 STEPS = (1.5, 2.0, 2.5, 3.0, 4.0)  # times the draws there are
 CHECKED_SETS = 8
-ROUNDS, LED_ROUNDS, FREEDOM = 12, 4, 6
+ROUNDS, FREEDOM = 8, 6
+SPARED = 0.25  # of the draws from a t distribution are from the closed form instead
 LEAST_TO_FIT = 60  # draws a channel that a fit rests on
 FAR, FEW = 3.0, 0.01  # lenses whose lowest readings need so many times what there was speak of something else
-LOWEST = -30.0  # standard errors below zero: beyond that a normal has no tail left to draw from
 ROOM = 0.9  # where no draw keeps the cap, the fit begins with channels that fill so much of it
 
 
-def sample(sights: Sights, conversions: float, laid: Board | None, *, shares: Sequence[float]) -> Draws:
+def sample(sights: Sights, conversions: float, pooled: Pooled | None, *, shares: Sequence[float]) -> Draws:
     """Draw the channels' conversions, heeding tests on their own scale and the conversions there were.
 
     Args:
         sights: What the lenses see.
         conversions: All conversions there were.
-        laid: What is read on the scale of the logarithm; None where there is nothing.
+        pooled: What is read on the scale of the logarithm; None where there is nothing.
         shares: Probabilities whose quantiles are to be accurate.
 
     Raises:
         UserError: The lenses cannot be reconciled with so few conversions.
     """
-    target = _Target(sights, conversions, laid)
-    cloud = target.led(_points(target, 0))
-    is_far_beyond = float(np.quantile(cloud.effects.sum(axis=1), FEW)) > FAR * conversions
+    target = _Target(sights, conversions, pooled)
+    cloud = target.drawn(_points(target, 0))
+    _refuse_far_beyond(target, cloud)
     draws, fit = target.weighed(cloud), None
     for turn in range(1, ROUNDS + 1):
-        if target.plain is None or draws.worth >= len(draws.weights) / 8:
+        if pooled is None or draws.worth >= len(draws.weights) / 8:
             break
-        if target.tests and turn <= LED_ROUNDS:
-            target.lead_about(cloud, draws)
-            cloud = target.led(_points(target, turn))
-        else:
-            fit = _fit(target, cloud, draws)
-            cloud = target.fitted(_points(target, turn), fit)
-        draws = target.weighed(cloud)
-    if is_far_beyond:
-        told = f"The lenses cannot be reconciled with {conversions:,.0f} conversions"
-        raise UserError(f"{told}: nearly every reading of them needs more. Check the number, its period and the units.")
+        fit = _fit(target, cloud, draws)
+        target.lean_about(cloud, draws)
+        cloud = target.fitted(_points(target, turn), fit)
+        draws = target.weighed(cloud, is_fitted=True)
     if draws.worth < len(draws.weights) / 64:
         told = f"The lenses together need so nearly all of the {conversions:,.0f} conversions there were"
         raise UserError(f"{told} that no range can be told. Check the number, its period and the units.")
@@ -81,9 +70,19 @@ def sample(sights: Sights, conversions: float, laid: Board | None, *, shares: Se
         # In coarse steps, so that the last digits of the error do not tell how many are drawn.
         times = next((step for step in STEPS if step >= (error / ACCURACY) ** 2), STEPS[-1])
         more = points(target.width, range(start + have, start + min(int(have * times), most // SIZE)))
-        cloud = cloud.and_also(target.led(more) if fit is None else target.fitted(more, fit))
-        draws = target.weighed(cloud)
+        cloud = cloud.and_also(target.drawn(more) if fit is None else target.fitted(more, fit))
+        draws = target.weighed(cloud, is_fitted=fit is not None)
     return draws
+
+
+def _refuse_far_beyond(target: _Target, cloud: _Cloud) -> None:
+    """Raise UserError where next to no reading of the lenses leaves room."""
+    by_known = float(np.quantile(np.exp(np.minimum(cloud.theta, HIGHEST)).sum(axis=1), FEW))
+    errors = sum(test.error**2 for test in target.lonely) ** 0.5
+    by_tests = sum(test.estimate for test in target.lonely) + float(ndtri(FEW)) * errors
+    if by_known > FAR * target.conversions or by_tests > target.conversions:
+        told = f"The lenses cannot be reconciled with {target.conversions:,.0f} conversions"
+        raise UserError(f"{told}: nearly every reading of them needs more. Check the number, its period and the units.")
 
 
 def _first_set(turn: int) -> int:
@@ -95,17 +94,15 @@ def _points(target: _Target, turn: int) -> Points:
 
 
 class _Cloud(NamedTuple):
-    """Draws before the cap: effects (K, J), theta (K, .) of channels that others speak of, log weights, their kind."""
+    """Draws: effects (K, J), theta (K, .) of channels that others speak of, log weights; none where the cap breaks."""
 
     effects: Array
     theta: Array
     log_weights: Array
-    is_fitted: bool
 
     def and_also(self, other: _Cloud) -> _Cloud:
         """More draws of the same kind."""
-        effects, theta, log_weights = (np.concatenate(pair) for pair in zip(self[:3], other[:3], strict=True))
-        return _Cloud(effects, theta, log_weights, self.is_fitted)
+        return _Cloud(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
 
 class _Fit(NamedTuple):
@@ -118,93 +115,102 @@ class _Fit(NamedTuple):
 class _Target:
     """The density that is drawn from: channels that others speak of, and those that a test alone speaks of."""
 
-    def __init__(self, sights: Sights, conversions: float, laid: Board | None) -> None:
+    def __init__(self, sights: Sights, conversions: float, pooled: Pooled | None) -> None:
         self.conversions = conversions
         self.known = sights.on_log
         self.alone = np.setdiff1d(np.arange(len(sights.channels)), self.known)
         own = together(sights.own_scale)
         moved = {int(p): at for at, p in enumerate(self.known)}
-        alone = [test for test in own if test.place not in moved]
-        self.lonely = [test._replace(estimate=max(test.estimate, LOWEST * test.error)) for test in alone]
+        self.lonely = [test for test in own if test.place not in moved]
         self.tests = [test._replace(place=moved[test.place]) for test in own if test.place in moved]
         self.width = len(self.known) + len(self.alone)
-        self.laid, self.plain = laid, laid.pooled() if laid is not None else None
-        self.stand_ins: list[StandIn] = []
-        self.leader: Pooled | None = None
-        if self.plain is not None and self.tests:
-            self._lead([middle_of(test, self.plain) for test in self.tests])
+        self.pooled = pooled
+        self.lean = _lean(self.lonely, ROOM * conversions)
 
-    def lead_about(self, cloud: _Cloud, draws: Draws) -> None:
-        """Lead by stand-ins that are like the tests where the draws so far have them."""
-        weights = _evened(draws.weights, LEAST_TO_FIT)
-        self._lead([float(weights @ cloud.theta[:, test.place]) for test in self.tests])
+    def lean_about(self, cloud: _Cloud, draws: Draws) -> None:
+        """Leave channels that a test alone speaks of the room that they have in the draws so far."""
+        taken = float(draws.weights @ cloud.effects[:, self.known].sum(axis=1))
+        self.lean = _lean(self.lonely, max(ROOM * (self.conversions - taken), (1 - ROOM) * self.conversions))
 
-    def _lead(self, middles: Sequence[float]) -> None:
-        assert self.laid is not None
-        self.stand_ins = [about(test, middle) for test, middle in zip(self.tests, middles, strict=True)]
-        self.leader = self.laid.again(with_stand_ins(self.laid.sights, self.tests, self.stand_ins)).pooled()
-
-    def led(self, at: Points) -> _Cloud:
-        """Draws from the closed form, half of them led by the stand-ins for tests on their own scale."""
-        if self.plain is None:
+    def drawn(self, at: Points) -> _Cloud:
+        """Draws from the closed form, each bent by the tests on their own scale."""
+        if self.pooled is None:
             return self._cloud(np.empty((len(at.share), 0)), np.zeros(len(at.share)), at)
-        if self.leader is None:
-            return self._cloud(self.plain.draw(at), np.zeros(len(at.share)), at)
-        theta = np.empty((len(at.share), len(self.known)))
-        is_led = np.arange(len(at.share)) % SIZE >= SIZE // 2  # half a set is as evenly spread as the whole
-        for rows, source in ((~is_led, self.plain), (is_led, self.leader)):
-            theta[rows] = source.draw(Points(at.share[rows], at.normal[rows]))
-        ratio = self.plain.evidence - self.leader.evidence + self._log_stand_ins(theta)
-        return self._cloud(theta, self._log_tests(theta) - np.logaddexp(0.0, ratio) + np.log(2), at)
+        theta, log_weights = draw(self.pooled, self.tests, at)
+        return self._cloud(theta, log_weights, at)
 
     def fitted(self, at: Points, fit: _Fit) -> _Cloud:
-        """Draws from a t distribution."""
-        assert self.plain is not None
-        stretch = np.sqrt(FREEDOM / (2 * gammaincinv(FREEDOM / 2, at.share)))[:, None]
-        theta: Array = fit.mean + stretch * at.normal[:, : len(self.known)] @ fit.root.T
-        log_weights = self.plain.density(theta) + self._log_tests(theta) - _log_t(theta, fit)
-        return self._cloud(theta, log_weights, at, is_fitted=True)
+        """Draws from a t distribution, a quarter of each set from the closed form, so that weights are bounded."""
+        assert self.pooled is not None
+        theta = self.pooled.draw(at)
+        is_fit = np.arange(len(at.share)) % SIZE >= SIZE * SPARED
+        stretch = np.sqrt(FREEDOM / (2 * gammaincinv(FREEDOM / 2, at.share[is_fit])))[:, None]
+        theta[is_fit] = fit.mean + stretch * at.normal[is_fit, : len(self.known)] @ fit.root.T
+        plain = self.pooled.density(theta)
+        proposed = np.logaddexp(np.log(SPARED) + plain, np.log(1 - SPARED) + _log_t(theta, fit))
+        return self._cloud(theta, plain + self._log_tests(theta) - proposed, at)
 
-    def weighed(self, cloud: _Cloud) -> Draws:
+    def weighed(self, cloud: _Cloud, *, is_fitted: bool = False) -> Draws:
         """The draws with their weights; those that break the cap have none."""
-        fits = cloud.effects.sum(axis=1) <= self.conversions
+        fits = cloud.log_weights > -np.inf
         if not fits.any():
             return Draws(cloud.effects, np.full(len(fits), 1.0) * (np.arange(len(fits)) == 0))
-        weights = np.where(fits, np.exp(cloud.log_weights - cloud.log_weights[fits].max()), 0.0)
-        return Draws(cloud.effects, weights / weights.sum(), None if cloud.is_fitted else self._below)
+        weights = np.exp(cloud.log_weights - cloud.log_weights.max())
+        is_known = self.pooled is not None and not self.tests and not self.lonely and not is_fitted
+        return Draws(cloud.effects, weights / weights.sum(), self._below if is_known else None)
 
     def _below(self, ends: Array) -> Array:
-        """(S, J): the probability that a draw led by the closed form lies below these conversions, (S, J)."""
-        found = np.empty_like(ends)
-        sources = [source for source in (self.plain, self.leader) if source is not None]
-        if sources:
-            logs = np.log(np.maximum(ends[:, self.known], 1e-300))
-            found[:, self.known] = np.mean([source.below(logs) for source in sources], axis=0)
-        for place, test in zip(self.alone, self.lonely, strict=True):
-            above = ndtr((test.estimate - ends[:, place]) / test.error)
-            found[:, place] = 1 - above / ndtr(test.estimate / test.error)
-        return found
+        """(S, J): the probability that a draw from the closed form lies below these conversions, (S, J)."""
+        assert self.pooled is not None
+        return self.pooled.below(np.log(np.maximum(ends, 1e-300)))
 
-    def _cloud(self, theta: Array, log_weights: Array, at: Points, *, is_fitted: bool = False) -> _Cloud:
+    def _cloud(self, theta: Array, log_weights: Array, at: Points) -> _Cloud:
         effects = np.empty((len(theta), self.width))
-        effects[:, self.known], effects[:, self.alone] = np.exp(np.minimum(theta, 700.0)), self._lone(at)
-        return _Cloud(effects, theta, log_weights, is_fitted)
-
-    def _lone(self, at: Points) -> Array:
-        """Draws of channels that a test alone speaks of: normal, above zero, as nothing else is known of them."""
-        columns = np.empty((len(at.share), len(self.lonely)))
-        for column, test in enumerate(self.lonely):
-            above = ndtr(-at.normal[:, len(self.known) + column]) * ndtr(test.estimate / test.error)
-            columns[:, column] = test.estimate - test.error * ndtri(above)
-        return np.maximum(columns, 0.0)
+        effects[:, self.known] = np.exp(np.minimum(theta, HIGHEST))
+        room = self.conversions - effects[:, self.known].sum(axis=1)
+        log_weights = np.where(room >= 0, log_weights, -np.inf)
+        for at_normal, (place, test) in enumerate(zip(self.alone, self.lonely, strict=True), start=len(self.known)):
+            leaning = test._replace(estimate=test.estimate - self.lean * test.error**2)
+            effects[:, place], log_share = _between(leaning, np.maximum(room, 0.0), at.normal[:, at_normal])
+            log_weights = log_weights + log_share + self.lean * effects[:, place]
+            room = room - effects[:, place]
+        return _Cloud(effects, theta, log_weights)
 
     def _log_tests(self, theta: Array) -> Array:
         """Logarithm of the likelihood of the tests on their own scale."""
         return sum((log_likelihood(test, theta[:, test.place]) for test in self.tests), np.zeros(len(theta)))
 
-    def _log_stand_ins(self, theta: Array) -> Array:
-        pairs = zip(self.tests, self.stand_ins, strict=True)
-        return sum((stand_in.log_density(theta[:, test.place]) for test, stand_in in pairs), np.zeros(len(theta)))
+
+def _lean(tests: Sequence[OwnScale], room: float) -> float:
+    """By how much the logarithm of the density falls with each further conversion, so that draws of these channels
+    leave room for one another; 0 where they do anyway."""
+
+    def filled(lean: float) -> float:
+        ways = [test.estimate / test.error - lean * test.error for test in tests]
+        # The mean of a normal above zero.
+        return sum(
+            test.error * (way + float(np.exp(-(way**2) / 2 - log_ndtr(way))) / np.sqrt(2 * np.pi))
+            for test, way in zip(tests, ways, strict=True)
+        )
+
+    if not tests or filled(0.0) <= room:
+        return 0.0
+    steepest = max(test.estimate / test.error**2 for test in tests) + len(tests) / room
+    return float(brentq(lambda lean: filled(lean) - room, 0.0, max(steepest, 0.0)))
+
+
+def _between(test: OwnScale, room: Array, normal: Array) -> tuple[Array, Array]:
+    """Draws of a channel that a test alone speaks of: normal, between nothing and the room that is left, as nothing
+    else is known of it; and the logarithm of how likely the test finds that."""
+    zero, full = -test.estimate / test.error, (room - test.estimate) / test.error
+    # Tails are told apart on the left of a normal only.
+    is_right = zero + full > 0
+    log_high = log_ndtr(np.where(is_right, -zero, full))
+    part = np.exp(log_ndtr(np.where(is_right, -full, zero)) - log_high)
+    share = ndtr(np.where(is_right, -normal, normal))
+    found = ndtri_exp(np.minimum(log_high + np.log(part + share * (1 - part)), 0.0))
+    found = test.estimate + test.error * np.where(is_right, -found, found)
+    return np.clip(found, 0.0, room), log_high + np.log(np.maximum(1 - part, 1e-300))
 
 
 def _fit(target: _Target, cloud: _Cloud, draws: Draws) -> _Fit:

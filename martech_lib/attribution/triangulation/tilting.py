@@ -1,0 +1,169 @@
+"""Draws of the pooled model that heed lift tests on their own scale.
+
+Tested channels come first, one after another: given those before it, what the other lenses say of a channel is normal,
+and the test bends that normal. The bent density is laid out as a broken line and drawn from; a weight mends what the
+line leaves out, and holds what later tests say of earlier draws. With one test, weights are all but even.
+
+Source: the sequential sampler of Geweke, Hajivassiliou and Keane, here for a smooth likelihood instead of bounds:
+Hajivassiliou, McFadden and Ruud (1996), Journal of Econometrics 72.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from martech_lib.attribution.triangulation.points import Points
+from martech_lib.attribution.triangulation.pooling import NEGLIGIBLE, Pooled
+from martech_lib.attribution.triangulation.sights import OwnScale
+from martech_lib.core.stats import Array
+
+NODES = 64  # of the broken line
+REACH = 18.0  # below its height, as a logarithm, a density is passed over
+HIGHEST = 200.0  # a logarithm of conversions beyond which any test has nothing to say but no
+AT_ONCE = 16_384  # draws that are laid out together, so that memory stays small
+
+
+def draw(pooled: Pooled, tests: Sequence[OwnScale], at: Points) -> tuple[Array, Array]:
+    """Thetas of all channels together, and the logarithms of their weights.
+
+    Args:
+        pooled: What is read on the scale of the logarithm.
+        tests: One a channel at most.
+        at: Points with at least as many normals as channels.
+
+    Returns:
+        (K, J) and (K,).
+    """
+    if not tests:
+        return pooled.draw(at), np.zeros(len(at.share))
+    tested = [test.place for test in tests]
+    order = np.array([*tested, *(p for p in range(pooled.mean.shape[1]) if p not in tested)])
+    likely = _with_tests(pooled.ordered(order), tests)
+    theta, log_weights = np.empty((len(at.share), len(order))), np.empty(len(at.share))
+    for start in range(0, len(at.share), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        theta[rows, order], log_weights[rows] = _drawn(likely, tests, Points(at.share[rows], at.normal[rows]))
+    return theta, log_weights
+
+
+class _Likely(NamedTuple):
+    """Settings weighed by the tests too.
+
+    Attributes:
+        pooled: Tested channels first; weights as they are to be drawn with.
+        log_ratio: (N,): logarithm of the weight of each setting by the other lenses, over that.
+        first: The first test's bent density at each setting.
+    """
+
+    pooled: Pooled
+    log_ratio: Array
+    first: _Line
+
+
+def _with_tests(pooled: Pooled, tests: Sequence[OwnScale]) -> _Likely:
+    lines = [_line(pooled.mean[:, k], pooled.sd[:, k], test) for k, test in enumerate(tests)]
+    log_prior = np.log(np.maximum(pooled.weights, np.finfo("float64").tiny))
+    log_likely = log_prior + sum((line.log_area for line in lines), np.zeros(len(log_prior)))
+    weights = np.where(pooled.weights > NEGLIGIBLE, np.exp(log_likely - log_likely.max()), 0.0)
+    weights /= weights.sum()
+    log_ratio = log_prior - np.log(np.maximum(weights, np.finfo("float64").tiny))
+    return _Likely(pooled._replace(weights=weights), log_ratio, lines[0])
+
+
+def _drawn(likely: _Likely, tests: Sequence[OwnScale], at: Points) -> tuple[Array, Array]:
+    """Thetas, tested channels first, and the logarithms of their weights."""
+    pooled, normal = likely.pooled, at.normal.copy()
+    kept, chosen = pooled.chosen(at.share)
+    means, roots, which = pooled.mean[kept], pooled.roots(kept), kept[chosen]
+    log_weights = likely.log_ratio[which]
+    for k, test in enumerate(tests):
+        moved = means[chosen, k] + (roots[chosen, k, :k] * normal[:, :k]).sum(axis=1)
+        sd, share = roots[chosen, k, k], ndtr(normal[:, k])
+        line, rows = (likely.first, which) if k == 0 else (_line(moved, sd, test), np.arange(len(moved)))
+        normal[:, k], log_proposed = line.drawn(rows, share)
+        log_weights += _log_height(normal[:, k], (moved, sd), test) - log_proposed
+    return pooled.draw(Points(at.share, normal)), log_weights
+
+
+class _Line(NamedTuple):
+    """Densities of standard normals that a test bends, as broken lines over evenly spaced nodes: R of them, G nodes.
+
+    Attributes:
+        low: (R,): where it begins.
+        step: (R,): from node to node.
+        height: (R, G): at the nodes, 1 at the highest.
+        reached: (R, G - 1): area to the end of each cell, in steps.
+        top: (R,): logarithm of the true height where it is 1.
+    """
+
+    low: Array
+    step: Array
+    height: Array
+    reached: Array
+    top: Array
+
+    @property
+    def log_area(self) -> Array:
+        """(R,): logarithm of the area below it."""
+        return self.top + np.log(self.reached[:, -1] * self.step)
+
+    def drawn(self, rows: npt.NDArray[np.intp], share: Array) -> tuple[Array, Array]:
+        """(K,) twice: where these lines have so much of their area to the left, and the logarithm of the density."""
+        wanted = share * self.reached[rows, -1]
+        cell = np.minimum((self.reached[rows] < wanted[:, None]).sum(axis=1), NODES - 2)
+        start, end = self.height[rows, cell], self.height[rows, cell + 1]
+        rest = np.clip(wanted - self.reached[rows, cell] + (start + end) / 2, 0.0, (start + end) / 2)
+        # Across a cell the density is a straight line, so that its area is a square function.
+        part = 2 * rest / np.maximum(start + np.sqrt(np.maximum(start**2 + 2 * (end - start) * rest, 0.0)), 1e-300)
+        density = np.maximum(start + (end - start) * part, 1e-300) / (self.reached[rows, -1] * self.step[rows])
+        return self.low[rows] + self.step[rows] * (cell + part), np.log(density)
+
+
+def _line(mean: Array, sd: Array, test: OwnScale) -> _Line:
+    """Lay out the densities of normals of these means and deviations of theta, bent by a test."""
+    low, high = _window(mean, sd, test)
+    step = (high - low) / (NODES - 1)
+    nodes = low[:, None] + step[:, None] * np.arange(NODES)
+    heights = _log_height(nodes, (mean[:, None], sd[:, None]), test)
+    top = heights.max(axis=1)
+    height = np.exp(heights - top[:, None])
+    return _Line(low, step, height, np.cumsum((height[:, 1:] + height[:, :-1]) / 2, axis=1), top)
+
+
+def _window(mean: Array, sd: Array, test: OwnScale) -> tuple[Array, Array]:
+    """(R,) twice: between what a bent density is worth laying out."""
+    a, error = test.estimate, test.error
+    likeliest = a if a > 0 else _above(test, 0.5)
+    peaks = np.stack([np.zeros_like(mean), (np.log(likeliest) - mean) / sd])
+    depth = REACH - _log_height(peaks, (mean, sd), test).max(axis=0) - np.log(2 * np.pi) / 2
+    wide = np.sqrt(2 * depth)
+    high = np.minimum(wide, (np.log(_above(test, depth)) - mean) / sd)
+    least = np.maximum(a - error * wide, 0.0)
+    low = np.where(least > 0, (np.log(np.maximum(least, 1e-300)) - mean) / sd, -np.inf)
+    return np.maximum(-wide, low), high
+
+
+def _above(test: OwnScale, depth: Array | float) -> Array:
+    """Conversions above which the likelihood of a test is so much lower than anywhere, as a logarithm."""
+    a, spread = test.estimate, 2 * test.error**2 * np.asarray(depth)
+    if a >= 0:
+        return np.asarray(a + np.sqrt(spread))
+    return np.asarray(spread / (np.sqrt(a**2 + spread) - a))
+
+
+def _log_height(z: Array, normal: tuple[Array, Array], test: OwnScale) -> Array:
+    """Logarithm of a standard normal's density times the test's likelihood, which is 1 where it is highest."""
+    mean, sd = normal
+    return np.asarray(log_likelihood(test, mean + sd * z) - (z**2 + np.log(2 * np.pi)) / 2)
+
+
+def log_likelihood(test: OwnScale, theta: Array) -> Array:
+    """Logarithm of a test's likelihood at these logarithms of conversions; 0 where it is highest."""
+    # A test below zero is likeliest at nothing: the square of how far it lies below cancels.
+    off = (np.exp(np.minimum(theta, HIGHEST)) - max(test.estimate, 0.0)) / test.error
+    return np.asarray(-off * (off - 2 * min(test.estimate, 0.0) / test.error) / 2)
