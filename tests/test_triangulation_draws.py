@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.special import ndtr
 
-from martech_lib.attribution.triangulation.draws import Draws
-from martech_lib.attribution.triangulation.points import SIZE
+from martech_lib.attribution.triangulation import points as points_module
+from martech_lib.attribution.triangulation import triangulate
+from martech_lib.attribution.triangulation.draws import LITTLE, Draws
+from martech_lib.attribution.triangulation.points import SIZE, points
+from martech_lib.attribution.triangulation.pooling import Pooled
+from martech_lib.attribution.triangulation.sights import OwnScale
+from martech_lib.attribution.triangulation.tilting import draw
+from martech_lib.core.errors import UserError
 
 SHARES = (0.1, 0.5, 0.9)
 WIDE_SHARES = (0.005, *SHARES, 0.995)
@@ -50,17 +56,119 @@ def test_the_claimed_error_is_how_far_quantiles_lie_apart() -> None:
     assert np.mean(claimed) == pytest.approx(np.std(ends) / np.mean(ends), rel=0.35)
 
 
-def test_what_is_known_of_the_draws_takes_chance_out_of_ends_and_of_the_claim() -> None:
-    def below(ends: np.ndarray) -> np.ndarray:
-        return np.asarray(ndtr(np.log(np.maximum(ends, 1e-300))))
-
+def test_what_is_expected_of_the_draws_takes_chance_out_of_ends_and_of_the_claim() -> None:
     claimed, ends, plain = [], [], []
     for seed in range(60):
         rng = np.random.default_rng(seed)
         effects, weights = np.exp(rng.normal(size=(16 * SIZE, 1))), rng.uniform(0.8, 1.2, size=16 * SIZE)
-        draws = Draws(effects, weights / weights.sum(), below)
+        draws = Draws(effects, weights / weights.sum(), np.broadcast_to([0.0, 1.0], (16 * SIZE, 1, 2)))
         claimed.append(draws.error((0.9,)))
         ends.append(draws.quantiles((0.9,))[0, 0])
         plain.append(Draws(effects, draws.weights).quantiles((0.9,))[0, 0])
     assert np.std(ends) < 0.5 * np.std(plain)
     assert np.mean(claimed) < 0.5 * np.std(plain) / np.mean(plain)
+
+
+TESTS = {
+    "found nothing, sharp": (0.0, 5.0),
+    "found less than nothing": (-30.0, 4.0),
+    "weak": (40.0, 60.0),
+    "far above the others": (4000.0, 1000.0),
+    "far below the others": (0.02, 0.01),
+    "sharp": (60.0, 0.01),
+}
+
+
+@pytest.mark.parametrize("case", TESTS)
+def test_a_test_bends_what_the_others_say_as_bayes_does(case: str) -> None:
+    """One channel: quantiles beside those of the density laid out on a fine grid."""
+    test = OwnScale(0, *TESTS[case])
+    pooled = _mixture(np.array([[4.1], [3.6]]), np.array([[[0.36]], [[1.2]]]))
+    bent = draw(pooled, [test], points(1, range(16)))
+    theta = np.linspace(-14, 14, 2_000_001)
+    parts = [w / np.sqrt(v) * np.exp(-((theta - m) ** 2) / v / 2) for w, m, v in ((0.7, 4.1, 0.36), (0.3, 3.6, 1.2))]
+    log_density = np.log(np.maximum(sum(parts), 1e-300)) - ((np.exp(theta) - test.estimate) / test.error) ** 2 / 2
+    mass = np.exp(log_density - log_density.max())
+    reached = np.cumsum(mass) - mass / 2
+    wanted = np.interp(SHARES, reached / mass.sum(), theta)
+    weights = np.exp(bent.log_weights - bent.log_weights.max())
+    draws = Draws(np.exp(bent.theta), weights / weights.sum())
+    spread = np.ptp(wanted)
+    np.testing.assert_allclose(np.log(draws.quantiles(SHARES))[:, 0], wanted, atol=0.01 * spread)
+    assert draws.worth > 0.95 * len(weights)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.9, -0.6])
+def test_two_tests_bend_together(correlation: float) -> None:
+    """Two tested channels beside a third: means of the logarithms beside those of a grid."""
+    covariance = np.array([[1.0, correlation, 0.3], [correlation, 1.0, 0.2], [0.3, 0.2, 0.8]])
+    pooled = _mixture(np.array([[3.0, 4.0, 2.0]]), covariance[None])
+    tests = [OwnScale(0, 2.0, 4.0), OwnScale(1, 70.0, 30.0)]
+    bent = draw(pooled, tests, points(3, range(32)))
+    weights = np.exp(bent.log_weights - bent.log_weights.max())
+    found = weights @ bent.theta / weights.sum()
+    a, b = np.meshgrid(np.linspace(-4, 10, 1401), np.linspace(-3, 11, 1401), indexing="ij")
+    off = np.stack([a - 3.0, b - 4.0], axis=-1)
+    log_density = -np.einsum("xyi,ij,xyj->xy", off, np.linalg.inv(covariance[:2, :2]), off) / 2
+    log_density += -(((np.exp(a) - 2) / 4) ** 2) / 2 - ((np.exp(b) - 70) / 30) ** 2 / 2
+    mass = np.exp(log_density - log_density.max())
+    middles = np.array([(mass * a).sum(), (mass * b).sum()]) / mass.sum()
+    third = 2.0 + covariance[2, :2] @ np.linalg.inv(covariance[:2, :2]) @ (middles - [3.0, 4.0])
+    np.testing.assert_allclose(found, [*middles, third], atol=0.01)
+
+
+def _mixture(mean: np.ndarray, covariance: np.ndarray) -> Pooled:
+    """Settings of these means, (N, J), and covariances; two weigh .7 and .3."""
+    count, channels = mean.shape
+    weights = np.array([1.0]) if count == 1 else np.array([0.7, 0.3])
+    loading = np.broadcast_to(np.eye(channels), (count, channels, channels))
+    root = np.linalg.cholesky(covariance - 1e-9 * np.eye(channels))
+    return Pooled(weights, mean, np.full_like(mean, 1e-9), loading, root, (), 0.0)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize("case", ["sharp", "alone", "alone and too many"])
+def test_chance_moves_no_end_by_more_than_it_should(case: str, level: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    lenses, conversions = {
+        "sharp": ([("a", "media mix", 60, 30, 120), ("a", "lift test", 0, -6.4, 6.4), ("b", "platform", 50)], 1e4),
+        "alone": ([("a", "media mix", 300, 200, 450), ("b", "lift test", 100, -500, 700)], 1000.0),
+        "alone and too many": ([(name, "lift test", 30, -10, 70) for name in "abcdef"], 100.0),
+    }[case]
+    frame = pd.DataFrame([(*row, *[None] * (5 - len(row)), 0.8) for row in lenses])
+    frame.columns = ["channel", "lens", "estimate", "lower", "upper", "level"]
+    names = sorted(frame["channel"].unique())
+    channels = pd.DataFrame({"channel": names, "role": "both", "remembered": "yes", "walled_garden": "no"})
+    ends, said = [], []
+    for seed in range(12):
+        monkeypatch.setattr(points_module, "SEED", seed)
+        points_module._points.cache_clear()
+        found = triangulate(frame, channels=channels, conversions=conversions, level=level)
+        ends.append(found.to_frame()[["lower", "estimate", "upper"]].to_numpy())
+        said.append(found.error)
+    points_module._points.cache_clear()
+    # An end of almost nothing is held against the largest, as the claim is; 12 seeds tell a deviation to about a fifth.
+    size = np.maximum(np.mean(ends, axis=0), LITTLE * np.max(np.mean(ends, axis=0)))
+    assert max(said) <= 0.01
+    assert (np.std(ends, axis=0, ddof=1) / size).max() < 0.018
+
+
+def test_a_test_alone_that_says_nothing_is_none() -> None:
+    frame = pd.DataFrame(
+        [("z", "media mix", 300, 200, 450, 0.8), ("a", "lift test", 100, -6.4e4, 6.42e4, 0.8)],
+        columns=["channel", "lens", "estimate", "lower", "upper", "level"],
+    )
+    channels = pd.DataFrame({"channel": ["a", "z"], "role": "both", "remembered": "yes", "walled_garden": "no"})
+    found = triangulate(frame, channels=channels, conversions=1000.0).to_frame().set_index("channel")
+    alone = triangulate(frame.iloc[:1], channels=channels, conversions=1000.0).to_frame().set_index("channel")
+    assert found.loc["a", ["estimate", "lower", "upper"]].isna().all()
+    pd.testing.assert_series_equal(found.loc["z"], alone.loc["z"])
+
+
+def test_a_test_alone_above_all_there_was_is_refused() -> None:
+    frame = pd.DataFrame(
+        [("a", "lift test", 5000, 4900, 5100, 0.8), ("b", "lift test", 10, -10, 30, 0.8)],
+        columns=["channel", "lens", "estimate", "lower", "upper", "level"],
+    )
+    channels = pd.DataFrame({"channel": ["a", "b"], "role": "both", "remembered": "yes", "walled_garden": "no"})
+    with pytest.raises(UserError, match="cannot be reconciled with 1,000 conversions"):
+        triangulate(frame, channels=channels, conversions=1000.0)

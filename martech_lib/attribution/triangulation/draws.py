@@ -5,11 +5,12 @@ Source: Owen and Zhou (2000), Safe and effective importance sampling, JASA 95(44
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import ndtr
 
 from martech_lib.attribution.triangulation.points import SIZE
 from martech_lib.core.stats import Array
@@ -17,6 +18,7 @@ from martech_lib.core.stats import Array
 AROUND = 0.2  # of the probability beyond an end, to either side: how dense draws are there
 LITTLE = 0.025  # of the largest end
 LEAST_SHARE = 1e-6
+LEAST_CONVERSIONS = 1e-300
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,14 @@ class Draws:
     Attributes:
         effects: (K, J): incremental conversions.
         weights: (K,): they add up to 1.
-        below: What is known of the draws without their weights: (S, J) conversions -> the probability of less; None
-            where nothing is. As far as weights are even, chance in the draws is told by it and taken out.
+        expected: (K, J, 2): mean and standard deviation of the logarithm of each draw's conversions by all of it but
+            the channel's own chance; NaN where that is not known; None where it is of no channel. As far as weights
+            are even, chance in the draws is told by it and taken out.
     """
 
     effects: Array
     weights: Array
-    below: Callable[[Array], Array] | None = None
+    expected: Array | None = None
 
     @property
     def worth(self) -> float:
@@ -54,10 +57,11 @@ class Draws:
         """(S, J): the numbers of conversions that a channel is below with these probabilities."""
         wanted = np.repeat(np.array(shares)[:, None], self.effects.shape[1], axis=1)
         ends = self._plain_quantiles(wanted)
-        if self.below is None:
+        if self.expected is None:
             return ends
         seen = (self.effects[:, None, :] <= ends).mean(axis=0)
-        return self._plain_quantiles(np.clip(wanted + _leaning(wanted, seen) * (seen - self.below(ends)), 0.0, 1.0))
+        off = seen - self._expected_below(ends).mean(axis=0)
+        return self._plain_quantiles(np.clip(wanted + _leaning(wanted, seen) * off, 0.0, 1.0))
 
     def error(self, shares: Sequence[float]) -> float:
         """Relative Monte-Carlo standard error of the least certain of these quantiles, told by how the sets differ."""
@@ -69,15 +73,29 @@ class Draws:
         by_set, weights = self.effects.reshape(sets, SIZE, 1, -1) <= ends, self.weights.reshape(sets, 1, SIZE)
         is_below = by_set.reshape(sets, SIZE, -1).astype("float64")
         off = (weights @ is_below).reshape(sets, *ends.shape) - wanted * weights.sum(axis=2, keepdims=True)
-        if self.below is not None:
+        if self.expected is not None:
             unweighed = is_below.mean(axis=1).reshape(off.shape)
-            seen = unweighed.mean(axis=0)
-            off -= _leaning(wanted, seen) * (unweighed - seen) / sets
+            off -= _leaning(wanted, unweighed.mean(axis=0)) * (unweighed - self._expected_below(ends)) / sets
         of_share = np.sqrt((off**2).sum(axis=0) * sets / (sets - 1))
         # An end of almost nothing has no relative error worth the name: it is held against the largest.
         width = 2 * np.array(beside)[:, None]
         slope = (around[2::3] - around[0::3]) / width / np.maximum(ends, LITTLE * ends.max(axis=0))
         return float((of_share * slope).max())
+
+    def _expected_below(self, ends: Array) -> Array:
+        """(sets, S, J): the share of draws that is expected below these conversions, (S, J); where nothing is known,
+        the share that is."""
+        assert self.expected is not None
+        mean, sd = np.moveaxis(self.expected, -1, 0)
+        logs, sets = np.log(np.maximum(ends, LEAST_CONVERSIONS)), len(self.weights) // SIZE
+        told = ~np.isnan(mean[0])
+        each = np.empty((sets, *ends.shape))
+        for at, end in enumerate(ends):
+            each[:, at, told] = (
+                ndtr((logs[at, told] - mean[:, told]) / sd[:, told]).reshape(sets, SIZE, -1).mean(axis=1)
+            )
+            each[:, at, ~told] = (self.effects[:, ~told] <= end[~told]).reshape(sets, SIZE, -1).mean(axis=1)
+        return each
 
     def _plain_quantiles(self, shares: Array) -> Array:
         """(S, J): the same by the weights alone, for shares (S, J)."""

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from martech_lib.attribution.triangulation.priors import LENSES, LIFT_TEST, VENDOR, YES_NO
+from martech_lib.attribution.triangulation.priors import LENSES, LIFT_TEST, ROLES, VENDOR, YES_NO
 from martech_lib.core.errors import Problem, TableError, UserError, did_you_mean, shown
 
 FILE = "lenses"
 NEEDED = ("channel", "lens", "estimate", "lower", "upper", "level")
 AMOUNTS = ("estimate", "lower", "upper", "level")
-ROLES = ("demand capture", "demand creation", "both")
 NAMED = re.compile(r"(?P<name>.+?)\s*\((?P<basis>attributed|incremental)\)")
 Blame = Callable[[str, str], Problem]
 

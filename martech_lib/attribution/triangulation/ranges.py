@@ -149,16 +149,18 @@ def _is_number(value: object) -> bool:
 
 def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tuple[str, ...]) -> Triangulation:
     """The same of lenses that are checked already."""
+    sights = sights.within(conversions)
     if not sights.channels:
         raise UserError(
             "No lens speaks of any channel: give at least one estimate with an interval that says something."
         )
     on_log = sights.only(sights.on_log)
     laid = board(on_log) if on_log.channels else None
-    pooled = laid.pooled() if laid is not None and on_log.channels == sights.channels else None
+    known = laid.pooled() if laid is not None else None
+    pooled = known if on_log.channels == sights.channels else None
     shares = (0.5, (1 - level) / 2, (1 + level) / 2)
     needs_draws = _needs_draws(sights, pooled, conversions)
-    draws = sample(sights, conversions, laid and laid.pooled(), shares=shares) if needs_draws else None
+    draws = sample(sights, conversions, known, shares=shares) if needs_draws else None
     ends = _ends(pooled, draws, shares)
     judged = _judged(sights, conversions, laid)
     rows = {

@@ -59,7 +59,7 @@ def sample(sights: Sights, conversions: float, pooled: Pooled | None, *, shares:
         fit = _fit(target, cloud, draws)
         target.lean_about(cloud, draws)
         cloud = target.fitted(_points(target, turn), fit)
-        draws = target.weighed(cloud, is_fitted=True)
+        draws = target.weighed(cloud)
     if draws.worth < len(draws.weights) / 64:
         told = f"The lenses together need so nearly all of the {conversions:,.0f} conversions there were"
         raise UserError(f"{told} that no range can be told. Check the number, its period and the units.")
@@ -71,7 +71,7 @@ def sample(sights: Sights, conversions: float, pooled: Pooled | None, *, shares:
         times = next((step for step in STEPS if step >= (error / ACCURACY) ** 2), STEPS[-1])
         more = points(target.width, range(start + have, start + min(int(have * times), most // SIZE)))
         cloud = cloud.and_also(target.drawn(more) if fit is None else target.fitted(more, fit))
-        draws = target.weighed(cloud, is_fitted=fit is not None)
+        draws = target.weighed(cloud)
     return draws
 
 
@@ -94,11 +94,13 @@ def _points(target: _Target, turn: int) -> Points:
 
 
 class _Cloud(NamedTuple):
-    """Draws: effects (K, J), theta (K, .) of channels that others speak of, log weights; none where the cap breaks."""
+    """Draws: effects (K, J), theta (K, .) of channels that others speak of, log weights, none where the cap breaks, and
+    what each effect is expected to be, see `Draws.expected`."""
 
     effects: Array
     theta: Array
     log_weights: Array
+    expected: Array
 
     def and_also(self, other: _Cloud) -> _Cloud:
         """More draws of the same kind."""
@@ -136,8 +138,10 @@ class _Target:
         """Draws from the closed form, each bent by the tests on their own scale."""
         if self.pooled is None:
             return self._cloud(np.empty((len(at.share), 0)), np.zeros(len(at.share)), at)
-        theta, log_weights = draw(self.pooled, self.tests, at)
-        return self._cloud(theta, log_weights, at)
+        bent = draw(self.pooled, self.tests, at)
+        cloud = self._cloud(bent.theta, bent.log_weights, at)
+        cloud.expected[:, self.known] = np.stack([bent.mean, bent.sd], axis=-1)
+        return cloud
 
     def fitted(self, at: Points, fit: _Fit) -> _Cloud:
         """Draws from a t distribution, a quarter of each set from the closed form, so that weights are bounded."""
@@ -148,21 +152,19 @@ class _Target:
         theta[is_fit] = fit.mean + stretch * at.normal[is_fit, : len(self.known)] @ fit.root.T
         plain = self.pooled.density(theta)
         proposed = np.logaddexp(np.log(SPARED) + plain, np.log(1 - SPARED) + _log_t(theta, fit))
-        return self._cloud(theta, plain + self._log_tests(theta) - proposed, at)
+        cloud = self._cloud(theta, plain - proposed, at)
+        for test in self.tests:
+            cloud.log_weights[:] += log_likelihood(test, cloud.effects[:, self.known[test.place]])
+        return cloud
 
-    def weighed(self, cloud: _Cloud, *, is_fitted: bool = False) -> Draws:
+    def weighed(self, cloud: _Cloud) -> Draws:
         """The draws with their weights; those that break the cap have none."""
         fits = cloud.log_weights > -np.inf
         if not fits.any():
             return Draws(cloud.effects, np.full(len(fits), 1.0) * (np.arange(len(fits)) == 0))
         weights = np.exp(cloud.log_weights - cloud.log_weights.max())
-        is_known = self.pooled is not None and not self.tests and not self.lonely and not is_fitted
-        return Draws(cloud.effects, weights / weights.sum(), self._below if is_known else None)
-
-    def _below(self, ends: Array) -> Array:
-        """(S, J): the probability that a draw from the closed form lies below these conversions, (S, J)."""
-        assert self.pooled is not None
-        return self.pooled.below(np.log(np.maximum(ends, 1e-300)))
+        is_known = not np.isnan(cloud.expected).all()
+        return Draws(cloud.effects, weights / weights.sum(), cloud.expected if is_known else None)
 
     def _cloud(self, theta: Array, log_weights: Array, at: Points) -> _Cloud:
         effects = np.empty((len(theta), self.width))
@@ -174,11 +176,7 @@ class _Target:
             effects[:, place], log_share = _between(leaning, np.maximum(room, 0.0), at.normal[:, at_normal])
             log_weights = log_weights + log_share + self.lean * effects[:, place]
             room = room - effects[:, place]
-        return _Cloud(effects, theta, log_weights)
-
-    def _log_tests(self, theta: Array) -> Array:
-        """Logarithm of the likelihood of the tests on their own scale."""
-        return sum((log_likelihood(test, theta[:, test.place]) for test in self.tests), np.zeros(len(theta)))
+        return _Cloud(effects, theta, log_weights, np.full((*effects.shape, 2), np.nan))
 
 
 def _lean(tests: Sequence[OwnScale], room: float) -> float:

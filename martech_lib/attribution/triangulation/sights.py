@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -11,11 +12,12 @@ import pandas as pd
 
 from martech_lib.attribution.triangulation.lens_rows import checked_channels, checked_lenses
 from martech_lib.attribution.triangulation.priors import (
-    BASE,
+    ALL_SHARING,
     KINDS,
     LIFT_TEST,
-    POOLED_ROLES,
+    Base,
     Bias,
+    base_of,
     bias_of,
     checked_priors,
     rows_by_lens,
@@ -98,6 +100,15 @@ class Sights:
         rest = replace(self, estimate=estimate, own_scale=())
         return rest.only(rest._heard)
 
+    def within(self, conversions: float) -> Sights:
+        """The same without channels that tests alone speak of whose error is more than all conversions there were:
+        such tests say nothing."""
+        precision = np.zeros(len(self.channels))
+        precision[self.on_log] = np.inf
+        for test in self.own_scale:
+            precision[test.place] += test.error**-2.0
+        return self.only(np.flatnonzero(precision >= conversions**-2.0))
+
     @property
     def shared_out(self) -> frozenset[str]:
         """Channels of which every lens that speaks shares out what would have come anyway: nothing tells how much."""
@@ -179,11 +190,13 @@ def _is_lost(rows: pd.DataFrame) -> pd.Series:
 def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
     """Rows on their scale, channels and priors, all checked already, as arrays."""
     names, lenses = _in_order(rows), tuple(sorted(rows["lens"].unique()))
+    believed = rows_by_lens(priors)
     families = dict(zip(rows["lens"], rows["family"], strict=True))
-    biases = _biases(lenses, families, kinds.loc[list(names)], priors)
+    biases = _biases(lenses, families, kinds.loc[list(names)], believed)
     mean, sd, spread = np.array([bias[:3] for bias in biases.values()]).reshape(len(lenses), len(names), 3).T
     estimate, error = _seen(rows[rows["scale"] == "log"], (lenses, names), biases)
-    base_mean, base_sd, base_own = _base(lenses, names, biases, kinds["role"].to_dict())
+    bases = base_of(believed[ALL_SHARING])
+    base_mean, base_sd, base_own = _base(biases, [(name, str(kinds.loc[name, "role"])) for name in names], bases)
     own: list[Any] = [row for row in rows.itertuples() if row.scale == "own"]
     return Sights(
         channels=names,
@@ -211,10 +224,12 @@ def _in_order(rows: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _biases(
-    lenses: tuple[str, ...], families: dict[str, str], kinds: pd.DataFrame, priors: pd.DataFrame
+    lenses: tuple[str, ...],
+    families: dict[str, str],
+    kinds: pd.DataFrame,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[tuple[str, str], Bias]:
     """(lens, channel) -> what is believed of it. Raises UserError where the table has no row."""
-    rows = rows_by_lens(priors)
     of_kind: dict[tuple[str, tuple[str, str, str]], Bias | None] = {}
     found = {}
     columns = [kinds[name].astype(str).tolist() for name in ("channel", *KINDS)]
@@ -232,12 +247,15 @@ def _biases(
 
 
 def _base(
-    lenses: tuple[str, ...], names: tuple[str, ...], biases: dict[tuple[str, str], Bias], roles: dict[Any, Any]
+    biases: Mapping[tuple[str, str], Bias], roles: Sequence[tuple[str, str]], bases: Mapping[str, Base]
 ) -> tuple[Array, Array, Array]:
-    """(L, J), (L, J, R) and (L, J): see `Sights.base_mean` and what follows it."""
-    takes = np.array([[biases[lens, name].takes_base for name in names] for lens in lenses])
-    mean, sd, own = np.array([BASE[roles[name]] for name in names]).reshape(-1, 3).T
-    is_of_role = np.array([[roles[name] == role for name in names] for role in POOLED_ROLES]).T
+    """(L, J), (L, J, R) and (L, J): see `Sights.base_mean` and what follows it; roles of channels, in order."""
+    lenses = list(dict.fromkeys(lens for lens, _ in biases))
+    takes = np.array([[biases[lens, name].takes_base for name, _ in roles] for lens in lenses])
+    takes = takes.reshape(len(lenses), len(roles))
+    mean, sd, own = np.array([bases[role] for _, role in roles]).reshape(-1, 3).T
+    pooled = [role for role, base in bases.items() if base.sd]  # whose channels teach one another
+    is_of_role = np.array([[role == other for other in pooled] for _, role in roles]).reshape(len(roles), len(pooled))
     return takes * mean, takes[..., None] * is_of_role * sd[:, None], takes * own
 
 

@@ -18,37 +18,51 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from martech_lib.attribution.triangulation.points import Points
-from martech_lib.attribution.triangulation.pooling import NEGLIGIBLE, Pooled
+from martech_lib.attribution.triangulation.pooling import Pooled
 from martech_lib.attribution.triangulation.sights import OwnScale
 from martech_lib.core.stats import Array
 
-NODES = 64  # of the broken line
-REACH = 18.0  # below its height, as a logarithm, a density is passed over
+NODES = 32  # of the broken line
+REACH = 14.0  # below its height, as a logarithm, a density is passed over
 HIGHEST = 200.0  # a logarithm of conversions beyond which any test has nothing to say but no
-AT_ONCE = 16_384  # draws that are laid out together, so that memory stays small
+HALF_LOG_TURN = float(np.log(2 * np.pi) / 2)
+TINY = float(np.finfo("float64").tiny)
+AT_ONCE = 4_096  # draws that are laid out together, so that they fit the processor's memory
 
 
-def draw(pooled: Pooled, tests: Sequence[OwnScale], at: Points) -> tuple[Array, Array]:
-    """Thetas of all channels together, and the logarithms of their weights.
+class Bent(NamedTuple):
+    """Draws that heed tests: K of them, J channels.
+
+    Attributes:
+        theta: (K, J): logarithms of the channels' conversions.
+        log_weights: (K,): logarithms of their weights.
+        mean: (K, J): what theta is expected to be by the setting and the tested channels of the same draw; NaN for
+            tested channels.
+        sd: (K, J): its standard deviation about that.
+    """
+
+    theta: Array
+    log_weights: Array
+    mean: Array
+    sd: Array
+
+
+def draw(pooled: Pooled, tests: Sequence[OwnScale], at: Points) -> Bent:
+    """Thetas of all channels together.
 
     Args:
         pooled: What is read on the scale of the logarithm.
         tests: One a channel at most.
         at: Points with at least as many normals as channels.
-
-    Returns:
-        (K, J) and (K,).
     """
-    if not tests:
-        return pooled.draw(at), np.zeros(len(at.share))
     tested = [test.place for test in tests]
     order = np.array([*tested, *(p for p in range(pooled.mean.shape[1]) if p not in tested)])
-    likely = _with_tests(pooled.ordered(order), tests)
-    theta, log_weights = np.empty((len(at.share), len(order))), np.empty(len(at.share))
-    for start in range(0, len(at.share), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
-        theta[rows, order], log_weights[rows] = _drawn(likely, tests, Points(at.share[rows], at.normal[rows]))
-    return theta, log_weights
+    likely, back = _with_tests(pooled.ordered(order), tests), np.argsort(order)
+    starts = range(0, len(at.share), AT_ONCE)
+    parts = [slice(start, start + AT_ONCE) for start in starts]
+    drawn = [_drawn(likely, tests, Points(at.share[rows], at.normal[rows])) for rows in parts]
+    theta, log_weights, mean, sd = (np.concatenate(several) for several in zip(*drawn, strict=True))
+    return Bent(theta[:, back], log_weights, mean[:, back], sd[:, back])
 
 
 class _Likely(NamedTuple):
@@ -57,37 +71,39 @@ class _Likely(NamedTuple):
     Attributes:
         pooled: Tested channels first; weights as they are to be drawn with.
         log_ratio: (N,): logarithm of the weight of each setting by the other lenses, over that.
-        first: The first test's bent density at each setting.
+        lines: Each test's bent density at each setting.
     """
 
     pooled: Pooled
     log_ratio: Array
-    first: _Line
+    lines: tuple[_Line, ...]
 
 
 def _with_tests(pooled: Pooled, tests: Sequence[OwnScale]) -> _Likely:
-    lines = [_line(pooled.mean[:, k], pooled.sd[:, k], test) for k, test in enumerate(tests)]
-    log_prior = np.log(np.maximum(pooled.weights, np.finfo("float64").tiny))
+    lines = tuple(_line(pooled.mean[:, k], pooled.sd[:, k], test) for k, test in enumerate(tests))
+    log_prior = np.log(np.maximum(pooled.weights, TINY))
     log_likely = log_prior + sum((line.log_area for line in lines), np.zeros(len(log_prior)))
-    weights = np.where(pooled.weights > NEGLIGIBLE, np.exp(log_likely - log_likely.max()), 0.0)
+    weights = np.exp(log_likely - log_likely.max())
     weights /= weights.sum()
-    log_ratio = log_prior - np.log(np.maximum(weights, np.finfo("float64").tiny))
-    return _Likely(pooled._replace(weights=weights), log_ratio, lines[0])
+    return _Likely(pooled._replace(weights=weights), log_prior - np.log(np.maximum(weights, TINY)), lines)
 
 
-def _drawn(likely: _Likely, tests: Sequence[OwnScale], at: Points) -> tuple[Array, Array]:
-    """Thetas, tested channels first, and the logarithms of their weights."""
-    pooled, normal = likely.pooled, at.normal.copy()
+def _drawn(likely: _Likely, tests: Sequence[OwnScale], at: Points) -> Bent:
+    """The same, tested channels first."""
+    pooled, normal, count = likely.pooled, at.normal.copy(), len(tests)
     kept, chosen = pooled.chosen(at.share)
     means, roots, which = pooled.mean[kept], pooled.roots(kept), kept[chosen]
     log_weights = likely.log_ratio[which]
     for k, test in enumerate(tests):
         moved = means[chosen, k] + (roots[chosen, k, :k] * normal[:, :k]).sum(axis=1)
         sd, share = roots[chosen, k, k], ndtr(normal[:, k])
-        line, rows = (likely.first, which) if k == 0 else (_line(moved, sd, test), np.arange(len(moved)))
+        line, rows = (likely.lines[0], which) if k == 0 else (_line(moved, sd, test), np.arange(len(moved)))
         normal[:, k], log_proposed = line.drawn(rows, share)
         log_weights += _log_height(normal[:, k], (moved, sd), test) - log_proposed
-    return pooled.draw(Points(at.share, normal)), log_weights
+    mean = means[chosen] + (roots[chosen, :, :count] @ normal[:, :count, None])[..., 0]
+    sds = np.sqrt((roots[..., count:] ** 2).sum(axis=-1))[chosen]
+    mean[:, :count] = np.nan
+    return Bent(pooled.draw(Points(at.share, normal)), log_weights, mean, sds)
 
 
 class _Line(NamedTuple):
@@ -128,11 +144,15 @@ def _line(mean: Array, sd: Array, test: OwnScale) -> _Line:
     """Lay out the densities of normals of these means and deviations of theta, bent by a test."""
     low, high = _window(mean, sd, test)
     step = (high - low) / (NODES - 1)
-    nodes = low[:, None] + step[:, None] * np.arange(NODES)
-    heights = _log_height(nodes, (mean[:, None], sd[:, None]), test)
-    top = heights.max(axis=1)
-    height = np.exp(heights - top[:, None])
-    return _Line(low, step, height, np.cumsum((height[:, 1:] + height[:, :-1]) / 2, axis=1), top)
+    # Evenly spread logarithms are powers of one number: an exponential a row instead of one a node.
+    found = np.repeat(np.exp(sd * step)[:, None], NODES, axis=1)
+    found[:, 0] = np.exp(mean + sd * low)
+    np.multiply.accumulate(found, axis=1, out=found)
+    height = log_likelihood(test, found) - (low[:, None] + step[:, None] * np.arange(NODES)) ** 2 / 2
+    top = height.max(axis=1)
+    height = np.exp(height - top[:, None])
+    area = np.cumsum((height[:, 1:] + height[:, :-1]) / 2, axis=1)
+    return _Line(low, step, height, area, top - HALF_LOG_TURN)
 
 
 def _window(mean: Array, sd: Array, test: OwnScale) -> tuple[Array, Array]:
@@ -140,7 +160,7 @@ def _window(mean: Array, sd: Array, test: OwnScale) -> tuple[Array, Array]:
     a, error = test.estimate, test.error
     likeliest = a if a > 0 else _above(test, 0.5)
     peaks = np.stack([np.zeros_like(mean), (np.log(likeliest) - mean) / sd])
-    depth = REACH - _log_height(peaks, (mean, sd), test).max(axis=0) - np.log(2 * np.pi) / 2
+    depth = REACH - _log_height(peaks, (mean, sd), test).max(axis=0) - HALF_LOG_TURN
     wide = np.sqrt(2 * depth)
     high = np.minimum(wide, (np.log(_above(test, depth)) - mean) / sd)
     least = np.maximum(a - error * wide, 0.0)
@@ -159,11 +179,11 @@ def _above(test: OwnScale, depth: Array | float) -> Array:
 def _log_height(z: Array, normal: tuple[Array, Array], test: OwnScale) -> Array:
     """Logarithm of a standard normal's density times the test's likelihood, which is 1 where it is highest."""
     mean, sd = normal
-    return np.asarray(log_likelihood(test, mean + sd * z) - (z**2 + np.log(2 * np.pi)) / 2)
+    return np.asarray(log_likelihood(test, np.exp(np.minimum(mean + sd * z, HIGHEST))) - z**2 / 2 - HALF_LOG_TURN)
 
 
-def log_likelihood(test: OwnScale, theta: Array) -> Array:
-    """Logarithm of a test's likelihood at these logarithms of conversions; 0 where it is highest."""
+def log_likelihood(test: OwnScale, effects: Array) -> Array:
+    """Logarithm of a test's likelihood at these numbers of conversions; 0 where it is highest."""
     # A test below zero is likeliest at nothing: the square of how far it lies below cancels.
-    off = (np.exp(np.minimum(theta, HIGHEST)) - max(test.estimate, 0.0)) / test.error
+    off = (effects - max(test.estimate, 0.0)) / test.error
     return np.asarray(-off * (off - 2 * min(test.estimate, 0.0) / test.error) / 2)

@@ -11,7 +11,7 @@ import pandas as pd
 from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.pooling import LIKELY_BASE
-from martech_lib.attribution.triangulation.priors import BASE, LIFT_TEST, checked_priors
+from martech_lib.attribution.triangulation.priors import ALL_SHARING, LIFT_TEST, checked_priors
 from martech_lib.core.spoken import day, number, percent, whole_money
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
@@ -138,12 +138,12 @@ def priors_table(reading: TriangulationReading) -> str:
         Column("own", "Give or take, for each", str, True), Column("why", "Why"),
     ]  # fmt: skip
     rows = []
+    likely = f", with a probability of {percent(LIKELY_BASE, 0)}"
     for row in checked_priors(reading.asked.priors).to_dict("records"):
         kind = ", ".join(filter(None, (_kind(row.get(name), words) for name, words in KINDS_SAID.items())))
         factors = row["mean"], row["sd"], row["spread"]
-        rows.append(_believed(_titled(str(row["lens"])), kind or "any", str(row["why"]), factors))
-    also = f"beside each one's own: what would have come anyway, with a probability of {percent(LIKELY_BASE, 0)}"
-    rows += [_believed("All that share out", role, also, base) for role, base in BASE.items()]
+        why = str(row["why"]) + (likely if row["lens"] == ALL_SHARING else "")
+        rows.append(_believed(_titled(str(row["lens"])), kind or "any", why, factors))
     return "" if reading.lacks else html.table(rows, columns, caption="What is believed of each lens beforehand")
 
 
