@@ -189,7 +189,7 @@ def _is_lost(rows: pd.DataFrame) -> pd.Series:
 
 def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
     """Rows on their scale, channels and priors, all checked already, as arrays."""
-    names, lenses = _in_order(rows), tuple(sorted(rows["lens"].unique()))
+    names, lenses = _in_order(rows, kinds), tuple(sorted(rows["lens"].unique()))
     believed = rows_by_lens(priors)
     families = dict(zip(rows["lens"], rows["family"], strict=True))
     biases = _biases(lenses, families, kinds.loc[list(names)], believed)
@@ -217,10 +217,17 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
     )
 
 
-def _in_order(rows: pd.DataFrame) -> tuple[str, ...]:
+def _in_order(rows: pd.DataFrame, kinds: pd.DataFrame) -> tuple[str, ...]:
     """Channels by what is said of them: points are dealt out in their order, which is not to hang on their names."""
-    told = {str(name): tuple(sorted(said)) for name, said in rows.groupby("channel")["estimate"]}
-    return tuple(sorted(told, key=lambda name: (told[name], name)))
+    told: dict[str, list[tuple[float | str, ...]]] = {}
+    said = rows[["channel", "estimate", "lens", "lower", "upper", "level"]].fillna(-np.inf)
+    for name, *of_channel in said.itertuples(index=False, name=None):
+        told.setdefault(str(name), []).append(tuple(of_channel))
+    of_kind = kinds[[*KINDS]].astype(str)
+    keys = {
+        name: ([row[0] for row in sorted(all_of)], sorted(all_of), *of_kind.loc[name]) for name, all_of in told.items()
+    }
+    return tuple(sorted(keys, key=lambda name: (keys[name], name)))
 
 
 def _biases(
