@@ -172,3 +172,25 @@ def test_a_test_alone_above_all_there_was_is_refused() -> None:
     channels = pd.DataFrame({"channel": ["a", "b"], "role": "both", "remembered": "yes", "walled_garden": "no"})
     with pytest.raises(UserError, match="cannot be reconciled with 1,000 conversions"):
         triangulate(frame, channels=channels, conversions=1000.0)
+
+
+@pytest.mark.parametrize(
+    "bounds", [(0, 1e-9), (0, 1e-200), (1e-200, 2e-200), (-1e9, 1), (5, 1e-3), (60, 400), (1e200, 2e200)]
+)
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_test_of_any_size_gives_a_range_or_none(bounds: tuple[float, float], is_alone: bool) -> None:
+    estimate, half = bounds
+    rows = [
+        ("b", "platform", 50.0, None, None, None),
+        ("a", "lift test", estimate, estimate - half, estimate + half, 0.8),
+    ]
+    rows += [] if is_alone else [("a", "media mix", 60.0, 30.0, 120.0, 0.8)]
+    frame = pd.DataFrame(rows, columns=["channel", "lens", "estimate", "lower", "upper", "level"])
+    channels = pd.DataFrame({"channel": ["a", "b"], "role": "both", "remembered": "yes", "walled_garden": "no"})
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        found = triangulate(frame, channels=channels, conversions=1e4).to_frame().set_index("channel")
+    ends = found[["lower", "estimate", "upper"]].astype("float64")
+    says_nothing = estimate > 1e4
+    assert ends.loc["a"].isna().all() == (is_alone and says_nothing)
+    assert (ends.dropna().diff(axis=1).iloc[:, 1:] > 0).all(axis=None)
+    assert ends.loc["b", "estimate"] == pytest.approx(25, rel=0.5)

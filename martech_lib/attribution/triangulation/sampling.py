@@ -34,6 +34,8 @@ ROUNDS, FREEDOM = 8, 6
 SPARED = 0.25  # of the draws from a t distribution are from the closed form instead
 LEAST_TO_FIT = 60  # draws a channel that a fit rests on
 FAR, FEW = 3.0, 0.01  # lenses whose lowest readings need so many times what there was speak of something else
+LOWEST = -1e4  # standard errors below zero: beyond that numbers do not tell a normal's tail apart
+LONG_TAIL = 50.0  # standard deviations: beyond, the tail of a normal is an exponential's
 ROOM = 0.9  # where no draw keeps the cap, the fit begins with channels that fill so much of it
 
 
@@ -123,7 +125,8 @@ class _Target:
         self.alone = np.setdiff1d(np.arange(len(sights.channels)), self.known)
         own = together(sights.own_scale)
         moved = {int(p): at for at, p in enumerate(self.known)}
-        self.lonely = [test for test in own if test.place not in moved]
+        lonely = [test for test in own if test.place not in moved]
+        self.lonely = [test._replace(estimate=max(test.estimate, LOWEST * test.error)) for test in lonely]
         self.tests = [test._replace(place=moved[test.place]) for test in own if test.place in moved]
         self.width = len(self.known) + len(self.alone)
         self.pooled = pooled
@@ -184,17 +187,19 @@ def _lean(tests: Sequence[OwnScale], room: float) -> float:
     leave room for one another; 0 where they do anyway."""
 
     def filled(lean: float) -> float:
-        ways = [test.estimate / test.error - lean * test.error for test in tests]
-        # The mean of a normal above zero.
-        return sum(
-            test.error * (way + float(np.exp(-(way**2) / 2 - log_ndtr(way))) / np.sqrt(2 * np.pi))
-            for test, way in zip(tests, ways, strict=True)
-        )
+        return sum(test.error * _above_zero(test.estimate / test.error - lean * test.error) for test in tests)
 
     if not tests or filled(0.0) <= room:
         return 0.0
-    steepest = max(test.estimate / test.error**2 for test in tests) + len(tests) / room
-    return float(brentq(lambda lean: filled(lean) - room, 0.0, max(steepest, 0.0)))
+    steepest = max(test.estimate / test.error**2 for test in tests) + 2 * len(tests) / room
+    return float(brentq(lambda lean: filled(lean) - room, 0.0, steepest))
+
+
+def _above_zero(mean: float) -> float:
+    """The mean of what lies above zero of a normal of this mean and standard deviation 1."""
+    if mean < -LONG_TAIL:
+        return -1 / mean
+    return mean + float(np.exp(-(mean**2) / 2 - log_ndtr(mean))) / float(np.sqrt(2 * np.pi))
 
 
 def _between(test: OwnScale, room: Array, normal: Array) -> tuple[Array, Array]:

@@ -32,6 +32,7 @@ READ = ("channel", "lens", "family", "estimate", "lower", "upper", "level", "sca
 SAYS_NOTHING = 5.0  # a standard error of the logarithm beyond which an estimate is none: a factor of 150 either way
 UNBOUNDED = 0.5  # relative error of a test without an interval
 TOO_WIDE = 20.0  # times what the other lenses say: such a test says nothing
+SUREST = 1e-9  # conversions: no test is surer
 SURE = 0.2  # a test with a smaller relative error is as well read on the logarithm
 
 
@@ -298,7 +299,8 @@ def _scale(row: Any) -> str:
         return "own"
     if _linear(row) <= SURE * row.estimate:
         return "log"
-    by_log = abs(np.log(row.upper * row.lower / row.estimate**2)) / np.log(row.upper / row.lower)
+    low, middle, high = np.log([row.lower, row.estimate, row.upper])
+    by_log = abs(high + low - 2 * middle) / (high - low)
     by_number = abs(row.upper + row.lower - 2 * row.estimate) / (row.upper - row.lower)
     scale = "log" if by_log <= by_number else "own"
     return "nothing" if scale == "log" and _on_log(row, 0.0)[1] > SAYS_NOTHING else scale
@@ -311,7 +313,7 @@ def _on_log(row: Any, usual: float) -> tuple[float, float]:
         return float(np.log(estimate)), usual if row.estimate else max(usual, 1.0)
     z = normal_quantile((1 + row.level) / 2)
     if row.lower > 0:
-        error = np.log(row.upper / row.lower) / (2 * z)
+        error = (np.log(row.upper) - np.log(row.lower)) / (2 * z)
     else:  # an interval from zero is at least as wide as it is on its own scale
         error = max(np.log(row.upper / estimate) / z, (row.upper - row.lower) / (2 * z * estimate))
     return float(np.log(estimate)), float(error) if row.estimate else max(float(error), 1.0)
@@ -319,7 +321,7 @@ def _on_log(row: Any, usual: float) -> tuple[float, float]:
 
 def _linear(row: Any) -> float:
     """Standard error of an estimate on its own scale."""
-    return float((row.upper - row.lower) / (2 * normal_quantile((1 + row.level) / 2)))
+    return max(float((row.upper - row.lower) / (2 * normal_quantile((1 + row.level) / 2))), SUREST)
 
 
 def _combined(seen: Array) -> tuple[float, float]:

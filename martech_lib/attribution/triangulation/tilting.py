@@ -157,13 +157,11 @@ def _line(mean: Array, sd: Array, test: OwnScale) -> _Line:
 
 def _window(mean: Array, sd: Array, test: OwnScale) -> tuple[Array, Array]:
     """(R,) twice: between what a bent density is worth laying out."""
-    a, error = test.estimate, test.error
-    likeliest = a if a > 0 else _above(test, 0.5)
-    peaks = np.stack([np.zeros_like(mean), (np.log(likeliest) - mean) / sd])
+    peaks = np.stack([np.zeros_like(mean), (np.log(_above(test, 0.5)) - mean) / sd])
     depth = REACH - _log_height(peaks, (mean, sd), test).max(axis=0) - HALF_LOG_TURN
     wide = np.sqrt(2 * depth)
     high = np.minimum(wide, (np.log(_above(test, depth)) - mean) / sd)
-    least = np.maximum(a - error * wide, 0.0)
+    least = np.maximum(test.estimate - test.error * wide, 0.0)
     low = np.where(least > 0, (np.log(np.maximum(least, 1e-300)) - mean) / sd, -np.inf)
     return np.maximum(-wide, low), high
 
