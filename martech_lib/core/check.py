@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from martech_lib.core.errors import did_you_mean, nearest, shown
-from martech_lib.core.parse import row_mark
+from martech_lib.core.parse import folded, row_mark
 from martech_lib.core.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def breaches(table: Table, frame: pd.DataFrame) -> list[Breach]:
     return []
 
 
+OF_ANY_BASIS = "media mix"  # one lens, whatever its basis
+ONE_A_MONTH = "keep one row a channel, lens and month: leave one out, or add parts of a month up"
 INTERVALS = {"lenses": "estimate", "lift_tests": "incremental_conversions"}  # what their lower and upper are about
 
 
@@ -86,13 +88,32 @@ def test_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
             yield Breach(position, "scope_share", "is none of the market; leave it blank for all of it")
 
 
+def lens_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
+    """Estimates of one lens for one channel and month that stand there twice, which would be added up: by capitals and
+    spaces of the name, by another day of the month, or, of media mix, by another basis."""
+    bases = frame["basis"] if "basis" in frame else [None] * len(frame)
+    first: dict[tuple[str, ...], tuple[int, dict[str, Any]]] = {}
+    cells = zip(frame["channel"], frame["lens"], frame["month"], bases, strict=True)
+    for position, (channel, lens, month, basis) in enumerate(cells):
+        if pd.isna(channel) or pd.isna(lens) or pd.isna(month):
+            continue
+        name = folded(str(lens))
+        of = "" if name == OF_ANY_BASIS or pd.isna(basis) else str(basis)
+        written = {"lens": lens, "month": month, "basis": basis}
+        earlier, before = first.setdefault((str(channel), name, f"{month:%Y-%m}", of), (position, written))
+        if earlier != position:
+            column = next((c for c in written if c in frame and str(written[c]) != str(before[c])), "lens")
+            told = f"gives {shown(channel)} a second estimate by {shown(lens)} for {month:%Y-%m}"
+            yield Breach(position, column, f"{told}, after {row_mark(earlier)}; {ONE_A_MONTH}")
+
+
 def tool_breaches(frame: pd.DataFrame) -> Iterator[Breach]:
     """Names that would make two tools of one, or a tool of the stack as a whole."""
     first: dict[str, tuple[int, str]] = {}
     for position, name in enumerate(frame["tool"].tolist()):
         if not isinstance(name, str):
             continue
-        plain = " ".join(name.casefold().split())
+        plain = folded(name)
         if plain == WHOLE_STACK:
             yield Breach(position, "tool", "is how findings call the stack as a whole; give the tool another name")
         earlier, written = first.setdefault(plain, (position, name))

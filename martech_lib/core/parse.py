@@ -77,11 +77,16 @@ def parse_column(column: Column, cells: Sequence[str]) -> Parsed:
 
 def canonical(column: Column, text: str) -> str:
     """The allowed value that this text means, capitals and spaces aside; else the text itself."""
-    folded = " ".join(text.casefold().split())
+    plain = folded(text)
     known = {value.casefold(): value for value in column.allowed}
-    if folded in YES_NO and {"yes", "no"} <= set(known):
-        folded = "yes" if YES_NO[folded] else "no"
-    return known.get(folded, text)
+    if plain in YES_NO and {"yes", "no"} <= set(known):
+        plain = "yes" if YES_NO[plain] else "no"
+    return known.get(plain, text)
+
+
+def folded(text: str) -> str:
+    """The text without capitals and superfluous spaces: what is the same so is one name."""
+    return " ".join(text.casefold().split())
 
 
 def read_date(text: str, *, months: bool = False) -> date | str:

@@ -14,6 +14,7 @@ from martech_lib.core.check import (
     Breach,
     breaches,
     interval_breaches,
+    lens_breaches,
     misspelt,
     test_breaches,
     tool_breaches,
@@ -137,6 +138,9 @@ def _all_breaches(
     middle = INTERVALS.get(declared.name, "")
     if {middle, "lower", "upper"} <= set(frame):
         found += [b for b in interval_breaches(frame, middle) if not _explained(b, raw, without_key)]
+    if declared.name == "lenses" and {"channel", "lens", "month"} <= set(frame):
+        repeated = {b.position for b in found if b.message.startswith(STANDS)}
+        found += [b for b in lens_breaches(frame) if b.position not in repeated]
     if declared.name == "lift_tests" and {"start", "end"} <= set(frame):
         found += test_breaches(frame)
     named = [name for name in declared.grid if name in frame]

@@ -18,8 +18,11 @@ from martech_lib.attribution.triangulation.priors import (
     PLATFORM,
     SURVEY,
 )
-from martech_lib.attribution.triangulation.seen import Seen, cover_of, spend_of
+from martech_lib.attribution.triangulation.seen import LeftOut, Seen, cover_of, spend_of
+from martech_lib.core.check import lens_breaches
 from martech_lib.core.errors import Problem, TableError, UserError, did_you_mean, shown
+from martech_lib.core.parse import folded, rows_named
+from martech_lib.core.spoken import listed
 from martech_lib.core.stats import normal_quantile
 
 OLDEST_MONTHS = 12  # an estimate made elsewhere for an earlier month is carried over so far
@@ -35,7 +38,11 @@ INSTEAD = {
 
 
 def elsewhere(evidence: Evidence, period: Period) -> Iterator[Seen]:
-    """Estimates of media-mix models and vendors: those of the period, or the last before it, carried over."""
+    """Estimates of media-mix models and vendors: those of the period, or the last before it, carried over.
+
+    Raises:
+        TableError: A lens speaks twice of one channel and month, which only a frame that nobody checked does.
+    """
     for (lens, channel), rows in _told(evidence).groupby(["lens", "channel"], sort=False):
         mine = rows[[period.holds(when) for when in rows["month"]]]
         if len(mine):
@@ -46,24 +53,39 @@ def elsewhere(evidence: Evidence, period: Period) -> Iterator[Seen]:
 
 def left_out(evidence: Evidence, period: Period) -> list[str]:
     """Which rows of the table are not heard, and why."""
+    notes = [f"left out of lenses: {each.words}" for each in unheard(evidence, period)]
+    more = len(notes) - MOST_NOTES
+    return [*notes[:MOST_NOTES], f"and {more} more like these"] if more > 0 else notes
+
+
+def unheard(evidence: Evidence, period: Period) -> list[LeftOut]:
+    """The same by channel."""
     frame = evidence.registers.get("lenses")
     if frame is None:
         return []
-    notes = []
-    for name in sorted(set(frame["lens"].astype(str))):
-        rows = frame[frame["lens"].astype(str) == name]
-        folded = name.strip().lower()
-        if folded in INSTEAD:
-            notes.append(f"left out of lenses: {name}, which is {INSTEAD[folded]}")
-        elif all(not _named(name, basis) for basis in _basis(rows)):
-            notes.append(f"left out of lenses: {name}, whose basis says neither attributed nor incremental")
+    found = []
+    for name, every in frame.groupby(frame["lens"].astype(str)):
+        rows = every[[not _named(str(name), basis) for basis in _basis(every)]]
+        channels, known = tuple(dict.fromkeys(rows["channel"].astype(str))), INSTEAD.get(folded(str(name)))
+        if known:
+            found.append(LeftOut(channels, f"{name}, which is {known}"))
+        elif channels:
+            of = "" if len(rows) == len(every) else f" of {listed(channels, most=4)}"
+            found.append(LeftOut(channels, f"{name}{of}, whose basis says neither attributed nor incremental"))
     heard = {(seen.lens, seen.channel) for seen in elsewhere(evidence, period)}
     for (lens, channel), rows in _told(evidence).groupby(["lens", "channel"], sort=False):
         if (lens, channel) not in heard:
-            months = sorted({f"{pd.Timestamp(when):%Y-%m}" for when in rows["month"]})
-            notes.append(f"left out of lenses: {lens} of {channel}, which speaks of {', '.join(months[:4])}")
-    more = len(notes) - MOST_NOTES
-    return [*notes[:MOST_NOTES], f"and {more} more like these"] if more > 0 else notes
+            why = _why_unheard(str(channel), rows, evidence, period)
+            found.append(LeftOut((str(channel),), f"{lens} of {channel}, {why}"))
+    return found
+
+
+def _why_unheard(channel: str, rows: pd.DataFrame, evidence: Evidence, period: Period) -> str:
+    """Why none of a lens's rows on a channel is heard in the period."""
+    if len(_last_before(rows, period)) and spend_of(evidence, period).get(channel) == 0:
+        return f"as the channel had no spend in {period.words} to carry an earlier month over to"
+    months = sorted({f"{pd.Timestamp(when):%Y-%m}" for when in rows["month"]})
+    return f"which speaks of {', '.join(months[:4])}"
 
 
 def curves(evidence: Evidence, period: Period) -> dict[str, float]:
@@ -84,13 +106,30 @@ def curves(evidence: Evidence, period: Period) -> dict[str, float]:
 
 
 def _told(evidence: Evidence) -> pd.DataFrame:
-    """The rows whose lens can be told, under the name that pooling takes."""
+    """The rows whose lens can be told, under the name that pooling takes. Raises TableError."""
     frame = evidence.registers.get("lenses")
     if frame is None:
         return pd.DataFrame(columns=["lens", "channel", "month"])
-    named = [_named(str(lens), basis) for lens, basis in zip(frame["lens"], _basis(frame), strict=True)]
+    _refuse_repeated(frame)
+    written: dict[str, str] = {}  # a vendor is called as its first row spells it
+    names = [written.setdefault(folded(str(lens)), " ".join(str(lens).split())) for lens in frame["lens"]]
+    named = [_named(lens, basis) for lens, basis in zip(names, _basis(frame), strict=True)]
     frame = frame.assign(lens=named)
     return frame[frame["lens"] != ""]
+
+
+def _refuse_repeated(frame: pd.DataFrame) -> None:
+    """Raise TableError for a lens that speaks twice of one channel and month: added up it would count double."""
+    problems = [
+        Problem(
+            "lenses", "lenses", breach.position + 2, breach.column, shown(frame[breach.column].iloc[breach.position]),
+            rows_named(breach.message, lambda position: position + 2),
+        )
+        for breach in lens_breaches(frame)
+        if breach.position is not None
+    ]  # fmt: skip
+    if problems:
+        raise TableError(problems)
 
 
 def _last_before(rows: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -152,10 +191,10 @@ def _basis(frame: pd.DataFrame) -> Sequence[str]:
 
 def _named(lens: str, basis: str) -> str:
     """A lens with its basis in brackets, as pooling takes it; "" for a vendor that names none."""
-    folded = lens.strip().lower()
-    if folded == MEDIA_MIX or folded in INSTEAD:
-        return folded if folded == MEDIA_MIX else ""
-    return f"{lens.strip()} ({basis.lower()})" if basis else ""
+    name = folded(lens)
+    if name == MEDIA_MIX or name in INSTEAD:
+        return name if name == MEDIA_MIX else ""
+    return f"{lens} ({basis.lower()})" if basis else ""
 
 
 def refuse_foreign(

@@ -46,16 +46,25 @@ class Seen(NamedTuple):
     how: str = ""
 
 
+class LeftOut(NamedTuple):
+    """A lens that is not heard of some channels: their names, and what and why in words."""
+
+    channels: tuple[str, ...]
+    words: str
+
+
 class Supply(NamedTuple):
     """Every lens's word, and what was left out.
 
     Attributes:
         seen: One a lens and channel; lift tests may be several.
         notes: What was left out, and why.
+        left_out: The same by channel.
     """
 
     seen: tuple[Seen, ...]
     notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """One row a Seen; bounds are numbers, NaN where there are none."""

@@ -1,0 +1,126 @@
+"""Lenses as people really supply them: doubled, misspelt, of other months; and logs and paths beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from martech_lib import Workspace, attribution
+from martech_lib.attribution import AttributionReading, Evidence
+from martech_lib.attribution.triangulation.elsewhere import elsewhere, left_out
+from martech_lib.core.errors import TableError
+from martech_lib.core.places import sample_dir
+from martech_lib.core.register import parse_register
+from martech_lib.workbook.apps.attribution_state import AttributionState
+
+HEADER = "channel,lens,month,estimate,basis\n"
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return attribution.gather(Workspace.open(sample_dir() / "fitness"))
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[..., AttributionReading]:
+    """`opened(lift_tests=change, ...)`: the page of the sample with some tables changed; None takes one out."""
+
+    def read(question: attribution.Question | None = None, **changes: Any) -> AttributionReading:
+        folder = copytree(sample_dir() / "fitness", tmp_path / "fitness", dirs_exist_ok=True)
+        (folder / "truth.csv").unlink(missing_ok=True)
+        for name, change in changes.items():
+            file = next(folder.glob(f"{name}.*"))
+            if change is None:
+                file.unlink()
+            elif file.suffix == ".parquet":
+                change(pd.read_parquet(file)).to_parquet(file, index=False)
+            else:
+                change(pd.read_csv(file, comment="#")).to_csv(file, index=False)
+        return attribution.read(Workspace.open(folder), question)
+
+    return read
+
+
+def lenses_as(evidence: Evidence, rows: str) -> Evidence:
+    """The workspace with this table of lenses."""
+    found = parse_register("lenses", (HEADER + rows).encode(), "lenses.csv")
+    assert not found.problems
+    return replace(evidence, registers={**evidence.registers, "lenses": found.frame})
+
+
+DOUBLED = {
+    "capitals": ("video,media mix,2026-10,40,\nvideo,Media  Mix,2026-10,60,\n", "column lens: 'Media  Mix' "),
+    "another day": ("video,media mix,2026-10-01,40,\nvideo,media mix,2026-10-15,60,\n", "column month: '2026-10-15' "),
+    "another basis": ("video,media mix,2026-10,40,\nvideo,media mix,2026-10,60,incremental\n", "column basis: 'incre"),
+    "a vendor": ("video,Acme,2026-10,40,attributed\nvideo,ACME,2026-10,60,attributed\n", "column lens: 'ACME' "),
+}
+
+
+@pytest.mark.parametrize("case", DOUBLED)
+def test_a_lens_twice_for_one_channel_and_month_is_a_problem_and_not_a_sum(case: str, evidence: Evidence) -> None:
+    rows, where = DOUBLED[case]
+    found = parse_register("lenses", (HEADER + rows).encode(), "lenses.csv")
+    told = [str(problem) for problem in found.problems]
+    assert len(told) == 1
+    assert told[0].startswith(f"lenses.csv, row 3, {where}")
+    assert "gives video a second estimate by" in told[0] and "for 2026-10, after row 2" in told[0]
+    assert "leave one out, or add parts of a month up" in told[0]
+    unchecked = replace(evidence, registers={**evidence.registers, "lenses": found.frame})
+    with pytest.raises(TableError, match="a second estimate"):
+        list(elsewhere(unchecked, evidence.period(attribution.Question())))
+
+
+def test_an_exact_repetition_is_told_once() -> None:
+    row = "video,media mix,2026-10,40,incremental\n"
+    found = parse_register("lenses", (HEADER + row * 2).encode(), "lenses.csv")
+    assert [problem.message.split(";")[0] for problem in found.problems] == ["stands in row 2 already"]
+
+
+def test_other_channels_months_and_bases_of_a_vendor_are_no_repetition() -> None:
+    rows = ("video,Acme,2026-10,4,attributed", "video,acme,2026-10,4,incremental", "video,Acme,2026-09,4,attributed",
+            "display,Acme,2026-10,4,attributed", "video,media mix,2026-10,4,incremental")  # fmt: skip
+    assert not parse_register("lenses", (HEADER + "\n".join(rows)).encode(), "lenses.csv").problems
+
+
+def test_an_upload_with_a_doubled_lens_is_refused(evidence: Evidence) -> None:
+    state = AttributionState(Workspace.open(sample_dir() / "fitness"))
+    before = state.reading
+    with pytest.raises(TableError, match="row 3, column lens"):
+        state.upload_lenses("mine.csv", (HEADER + DOUBLED["capitals"][0]).encode())
+    assert state.reading is before
+
+
+def test_months_of_a_whole_log_are_still_added_up_under_one_name(evidence: Evidence) -> None:
+    rows = "video,Acme  MMM,2026-08,4,attributed\nvideo,acme mmm,2026-09,5,attributed\nvideo,ACME MMM,2026-10,6,attributed\n"
+    told = lenses_as(evidence, rows)
+    whole = told.period(attribution.Question(whole_log=True))
+    found = list(elsewhere(told, whole))
+    assert [(seen.lens, seen.channel) for seen in found] == [("Acme MMM (attributed)", "video")]
+    assert found[0].how.startswith("3 months added up")
+
+
+def test_a_vendors_rows_without_a_basis_are_named_where_others_have_one(evidence: Evidence) -> None:
+    told = lenses_as(evidence, "video,Acme,2026-10,4,attributed\ndisplay,Acme,2026-10,4,\n")
+    notes = left_out(told, told.period(attribution.Question()))
+    assert notes == ["left out of lenses: Acme of display, whose basis says neither attributed nor incremental"]
+
+
+def test_a_lens_of_another_month_is_told_why_it_is_not_carried_over(
+    opened: Callable[..., AttributionReading], evidence: Evidence
+) -> None:
+    register = evidence.registers["spend"]
+    unspent = register["spend"].where((register["channel"] != "video") | (register["date"] < "2026-10-01"), 0.0)
+    rows = "video,media mix,2026-09,40,\ndisplay,media mix,2024-09,40,\nemail,media mix,2027-01,40,\n"
+    told = lenses_as(evidence, rows)
+    told = replace(told, registers={**told.registers, "spend": register.assign(spend=unspent)})
+    assert left_out(told, told.period(attribution.Question())) == [
+        "left out of lenses: media mix of video, as the channel had no spend in October 2026 to carry an earlier month over to",
+        "left out of lenses: media mix of display, which speaks of 2024-09",
+        "left out of lenses: media mix of email, which speaks of 2027-01",
+    ]
