@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, copytree
 from typing import Any
 
 import pandas as pd
@@ -13,8 +13,11 @@ import pytest
 
 from martech_lib import Workspace, attribution
 from martech_lib.attribution import AttributionReading, Evidence
+from martech_lib.attribution import words as page_words
+from martech_lib.attribution.triangulation import words
+from martech_lib.attribution.triangulation.backlog import backlog_row
 from martech_lib.attribution.triangulation.elsewhere import elsewhere, left_out
-from martech_lib.core.errors import TableError
+from martech_lib.core.errors import TableError, UserError
 from martech_lib.core.places import sample_dir
 from martech_lib.core.register import parse_register
 from martech_lib.workbook.apps.attribution_state import AttributionState
@@ -88,7 +91,7 @@ def test_other_channels_months_and_bases_of_a_vendor_are_no_repetition() -> None
     assert not parse_register("lenses", (HEADER + "\n".join(rows)).encode(), "lenses.csv").problems
 
 
-def test_an_upload_with_a_doubled_lens_is_refused(evidence: Evidence) -> None:
+def test_an_upload_with_a_doubled_lens_is_refused() -> None:
     state = AttributionState(Workspace.open(sample_dir() / "fitness"))
     before = state.reading
     with pytest.raises(TableError, match="row 3, column lens"):
@@ -111,9 +114,7 @@ def test_a_vendors_rows_without_a_basis_are_named_where_others_have_one(evidence
     assert notes == ["left out of lenses: Acme of display, whose basis says neither attributed nor incremental"]
 
 
-def test_a_lens_of_another_month_is_told_why_it_is_not_carried_over(
-    opened: Callable[..., AttributionReading], evidence: Evidence
-) -> None:
+def test_a_lens_of_another_month_is_told_why_it_is_not_carried_over(evidence: Evidence) -> None:
     register = evidence.registers["spend"]
     unspent = register["spend"].where((register["channel"] != "video") | (register["date"] < "2026-10-01"), 0.0)
     rows = "video,media mix,2026-09,40,\ndisplay,media mix,2024-09,40,\nemail,media mix,2027-01,40,\n"
@@ -124,3 +125,57 @@ def test_a_lens_of_another_month_is_told_why_it_is_not_carried_over(
         "left out of lenses: media mix of display, which speaks of 2024-09",
         "left out of lenses: media mix of email, which speaks of 2027-01",
     ]
+
+
+PATHS = "path,conversions,value\nvideo > email,300,3000\nemail > paid social,90,900\nvideo,40,400\n"
+
+
+@pytest.fixture
+def of_paths(tmp_path: Path) -> Callable[..., Path]:
+    """`of_paths("spend", ...)`: a folder with a table of paths and these tables of the sample."""
+
+    def written(*names: str) -> Path:
+        for name in names:
+            file = next((sample_dir() / "fitness").glob(f"{name}.*"))
+            copyfile(file, tmp_path / file.name)
+        (tmp_path / "paths.csv").write_text(PATHS)
+        return tmp_path
+
+    return written
+
+
+def test_beside_a_table_of_paths_no_test_is_weighed_and_the_budget_stands(of_paths: Callable[..., Path]) -> None:
+    found = attribution.read(Workspace.open(of_paths("profile", "channels", "spend", "lenses"))).triangulated
+    assert found is not None and found.budget is not None and found.stakes is not None
+    assert found.tests == ()
+    said = words.next_test(found)
+    assert "a period that the best budget would gain. What a test is worth is refused: a table of paths" in said
+    assert "$" not in said
+    with pytest.raises(UserError, match="There is no test to write down: a table of paths has no days"):
+        backlog_row(found)
+    assert any(note.endswith("and spend is that of all of spend.csv") for note in found.notes)
+
+
+def test_beside_a_table_of_paths_no_response_curve_is_called_supplied(of_paths: Callable[..., Path]) -> None:
+    found = attribution.read(Workspace.open(of_paths("profile", "channels", "spend", "lenses"))).triangulated
+    assert found is not None and found.budget is not None
+    assert "Without a supplied curve, conversions are taken to go with spend" in words.budget(found)
+    assert not any(move.is_supplied for move in found.budget.moves)
+
+
+@pytest.mark.parametrize(("name", "other"), [("conversions", "touches"), ("touches", "conversions")])
+def test_a_log_beside_paths_that_is_not_read_is_told(of_paths: Callable[..., Path], name: str, other: str) -> None:
+    page = attribution.read(Workspace.open(of_paths("profile", name)))
+    told = f"{name.capitalize()} were not read, as {other} are not there to make journeys with, and paths are there."
+    assert told in page_words.notes(page)
+    assert page.beside.walks is not None and page.credit_records
+
+
+def test_logs_go_before_paths_in_evidence_made_by_hand(evidence: Evidence) -> None:
+    paths = pd.DataFrame({"path": ["video"], "conversions": [5.0]})
+    both, question = replace(evidence, paths=paths), attribution.Question(month="2026-09")
+    assert both.period(question) == evidence.period(question)
+    credit = attribution.compare(both, question, both.journeys(question))
+    found = attribution.triangulated(both, credit).triangulated
+    assert found is not None and {"lift test", "media mix"} <= set(found.lenses)
+    assert next(r for r in credit.reading_records if r.metric == "attribution.conversions").value > 5

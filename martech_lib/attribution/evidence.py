@@ -39,7 +39,7 @@ class Evidence:
         touches: The log of touches; None when it is missing.
         conversions: The log of conversions; None when it is missing. Alone it makes no journeys, but other lenses are
             held against it.
-        paths: The table of paths, read when the logs are missing.
+        paths: The table of paths, read when there are no touches.
         notes: What was left unread.
         inputs: Table name -> SHA-256 of what was read.
     """
@@ -67,9 +67,14 @@ class Evidence:
         """What there is no journey without; "" when there are some."""
         return "" if self.touches is not None or self.paths is not None else NEEDS
 
+    @property
+    def reads_paths(self) -> bool:
+        """Whether journeys come from the table of paths, which has no times: touches go before it."""
+        return self.touches is None and self.paths is not None
+
     def period(self, question: Question) -> Period:
         """The period that is asked for; a table of paths has no times and is always read whole."""
-        if self.paths is not None:
+        if self.reads_paths:
             return Period("the whole table of paths")
         asked = period_of(question, as_of=self.as_of, zone=str(self.profile.get("timezone", "UTC")))
         if asked.month or self.conversions is None:
@@ -99,7 +104,7 @@ class Evidence:
 
     def journeys(self, question: Question) -> Journeys:
         """The journeys that are asked for. Raises UserError."""
-        if self.touches is None:
+        if self.reads_paths:
             return journeys_from_paths(self.paths)
         period = self.period(question)
         return journeys(
@@ -128,7 +133,16 @@ def gather(ws: Workspace) -> Evidence:
 
 
 def _unread(ws: Workspace, logs: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("paths were not read, as touches and conversions are there",) if logs and ws.has("paths") else ()
+    """Which tables are passed over for others."""
+    if not ws.has("paths"):
+        return ()
+    if logs:
+        return ("paths were not read, as touches and conversions are there",)
+    return tuple(
+        f"{name} were not read, as {other} are not there to make journeys with, and paths are there"
+        for name, other in (LOGS, LOGS[::-1])
+        if ws.has(name)
+    )
 
 
 def _logs(ws: Workspace) -> dict[str, Any]:

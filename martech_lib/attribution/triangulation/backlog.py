@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.testing import HELD
+from martech_lib.attribution.triangulation.testing import HELD, NO_DAYS
 from martech_lib.core.errors import UserError
 from martech_lib.core.spoken import number, percent
 
@@ -14,7 +14,8 @@ from martech_lib.core.spoken import number, percent
 def backlog_row(reading: TriangulationReading) -> dict[str, Any]:
     """The first of the recommended tests, filled in as far as it is known. Raises UserError when there is none."""
     if not reading.tests or reading.triangulation is None:
-        raise UserError("There is no test to write down: no channel with spend has a range.")
+        why = "no channel with spend has a range" if reading.stakes is None else NO_DAYS
+        raise UserError(f"There is no test to write down: {why}.")
     first = reading.tests[0]
     told = next(r for r in reading.ranges if r.channel == first.channel)
     share = (told.estimate or 0.0) / reading.triangulation.conversions

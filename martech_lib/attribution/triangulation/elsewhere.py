@@ -90,9 +90,10 @@ def _why_unheard(channel: str, rows: pd.DataFrame, evidence: Evidence, period: P
 
 def curves(evidence: Evidence, period: Period) -> dict[str, float]:
     """Channel -> elasticity of the response curve that a media-mix model supplies: marginal x spend / estimate; of the
-    period, or else of the last month before it that is not too old."""
+    period, or else of the last month before it that is not too old. None beside a table of paths, as it is not known of
+    which months that speaks."""
     frame = _told(evidence)
-    if not {"marginal", "spend"} <= set(frame):
+    if evidence.reads_paths or not {"marginal", "spend"} <= set(frame):
         return {}
     frame = frame.dropna(subset=["marginal", "spend"])
     frame = frame[(frame["lens"] == MEDIA_MIX) & (frame["estimate"] > 0) & (frame["spend"] > 0)]

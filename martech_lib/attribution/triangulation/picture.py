@@ -288,7 +288,7 @@ def _stakes(laid: Laid, value: float | None) -> Stakes:
     costs = channels["test_cost_per_week"] if "test_cost_per_week" in channels else pd.Series(np.nan, channels.index)
     return Stakes(
         conversions=laid.conversions,
-        days=max(days_of(evidence, laid.source.period)[0], 1),
+        days=days_of(evidence, laid.source.period)[0],
         value=value,
         cost_per_week={str(n): float(c) for n, c in zip(channels["channel"], costs, strict=True) if pd.notna(c)},
         last_test=_last_tests(evidence),

@@ -23,6 +23,8 @@ from martech_lib.core.stats import normal_quantile
 SHARING = ("linear", "time_decay", "position", "w_shaped", "markov", "shapley", "shapley_rate")
 UNKNOWN = "unknown"  # answers that name no channel
 LEVEL = 0.8
+NO_MONTHS = "a table of paths has no times, so that lenses which speak of months are not laid beside it"
+ALL_SPEND = ", and spend is that of all of spend.csv"
 
 
 def supply(
@@ -40,8 +42,8 @@ def supply(
     """
     known = set(evidence.registers["channels"]["channel"])
     found, notes = [*_last_touch(rows), *_multi_touch(rows)], []
-    if evidence.paths is not None:
-        notes.append("a table of paths has no times, so that lenses which speak of months are not laid beside it")
+    if evidence.reads_paths:
+        notes.append(f"{NO_MONTHS}{ALL_SPEND if 'spend' in evidence.registers else ''}")
     else:
         found += [
             *_platform(evidence, period),

@@ -25,6 +25,10 @@ QUARTER_DAYS = 92
 HORIZON_MONTHS = 3.0  # how long a budget stands that a test has mended
 STRATA, NODES, DRAWS = 12, 5, 2048
 DAYS_OF_WEEK = 7
+NO_DAYS = (
+    "a table of paths has no days, so that a test of some weeks cannot be held against it; touches.csv and "
+    "conversions.csv have them"
+)
 ALPHA, POWER = 0.05, 0.8  # of the smallest effect that a test finds
 
 
@@ -34,7 +38,7 @@ class Stakes:
 
     Attributes:
         conversions: All conversions of the period.
-        days: Its days.
+        days: Its days; 0 where they are unknown, and no test can be weighed.
         value: Money a conversion is worth; None where unknown.
         cost_per_week: Channel -> money a week of testing costs.
         last_test: Channel -> last day of its last test.
@@ -87,8 +91,8 @@ def error_of(stakes: Stakes, weeks: int) -> float:
 
 
 def ranked(plan: Plan, stakes: Stakes) -> tuple[NextTest, ...]:
-    """Every channel whose money can be moved, the test that brings most first."""
-    if len(plan.channels) < 2:
+    """Every channel whose money can be moved, the test that brings most first; none where the days are unknown."""
+    if len(plan.channels) < 2 or not stakes.days:
         return ()
     errors = {weeks: error_of(stakes, weeks) for weeks in WEEKS}
     offered = [(place, weeks) for place in range(len(plan.channels)) for weeks in WEEKS]

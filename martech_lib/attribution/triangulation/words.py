@@ -9,7 +9,7 @@ from martech_lib.attribution.triangulation.budget import LEAST_MOVE
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
 from martech_lib.attribution.triangulation.ranges import Pull, Range
-from martech_lib.attribution.triangulation.testing import HELD, NextTest
+from martech_lib.attribution.triangulation.testing import HELD, NO_DAYS, NextTest
 from martech_lib.core.spoken import count, day, fitting, listed, number, percent, whole_money
 
 NEEDS_SPEND = "Not measured: needs spend.csv with at least two channels that have a range."
@@ -145,14 +145,15 @@ def agreement(reading: TriangulationReading) -> str:
 
 def next_test(reading: TriangulationReading) -> str:
     """What not knowing costs, and which channel to test."""
-    if not reading.tests or reading.stakes is None:
+    if reading.stakes is None:
         return _not_measured(reading) or NEEDS_SPEND
-    first, cost = reading.tests[0], reading.stakes
     said = (
-        f"Not knowing the effects for certain costs about {number(cost, 1)} conversions a period that the best budget "
-        "would gain."
+        f"Not knowing the effects for certain costs about {number(reading.stakes, 1)} conversions a period that the "
+        "best budget would gain."
     )
-    return f"{said} {_recommended(first, reading)} {_overdue(reading.tests)}".rstrip()
+    if not reading.tests:
+        return f"{said} What a test is worth is refused: {NO_DAYS}."
+    return f"{said} {_recommended(reading.tests[0], reading)} {_overdue(reading.tests)}".rstrip()
 
 
 def budget(reading: TriangulationReading) -> str:
