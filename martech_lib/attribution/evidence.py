@@ -12,7 +12,7 @@ import pandas as pd
 
 from martech_lib.attribution.intake import take_conversions
 from martech_lib.attribution.journeys import Journeys, journeys
-from martech_lib.attribution.paths import journeys_from_paths
+from martech_lib.attribution.paths import journeys_from_paths, total_of_paths
 from martech_lib.attribution.question import Period, Question, period_of
 from martech_lib.core.errors import Problem, TableError
 from martech_lib.core.workspace import Workspace
@@ -23,10 +23,22 @@ NEEDS = "needs touches.csv and conversions.csv, or paths.csv"
 
 
 class Total(NamedTuple):
-    """The conversions there were, and what they are worth; None where the log has no values."""
+    """The conversions there were, what they are worth, and how many of them have a value.
+
+    Attributes:
+        conversions: With and without a value.
+        value: Of those that have one; None where none has.
+        valued: How many have one: a blank value is unknown, not 0.
+    """
 
     conversions: float
     value: float | None
+    valued: float = 0.0
+
+    @property
+    def of_each(self) -> float | None:
+        """What a conversion with a value is worth on average; None where none has."""
+        return self.value / self.valued if self.value and self.valued else None
 
 
 @dataclass(frozen=True)
@@ -93,14 +105,19 @@ class Evidence:
         return (None, None) if pd.isna(first) else (pd.Timestamp(first).date(), pd.Timestamp(last).date())
 
     def total(self, period: Period) -> Total:
-        """The conversions of a period that have a user and a time, whatever touches came before them."""
+        """The conversions of a period that have a user and a time, whatever touches came before them; those of the
+        table of paths where journeys come from there."""
+        if self.reads_paths:
+            return Total(*total_of_paths(self.paths))
         if self.conversions is None:
             return Total(0.0, None)
         rows = take_conversions(self.conversions)
         if period.since and period.until:
             rows = rows.filter(rows.ts >= period.since, rows.ts < period.until)
-        found = rows.aggregate(conversions=rows.count(), value=rows.value.sum()).to_pandas().iloc[0]
-        return Total(float(found["conversions"]), None if pd.isna(found["value"]) else float(found["value"]))
+        sums = {"conversions": rows.count(), "value": rows.value.sum(), "valued": rows.value.count()}
+        found = rows.aggregate(**sums).to_pandas().iloc[0]
+        worth = None if pd.isna(found["value"]) else float(found["value"])
+        return Total(float(found["conversions"]), worth, float(found["valued"]))
 
     def journeys(self, question: Question) -> Journeys:
         """The journeys that are asked for. Raises UserError."""

@@ -72,6 +72,22 @@ def journeys_from_paths(paths: Any) -> Journeys:
     return Journeys(whole, None, ledger, notes, walked=together(walked), has_value=unvalued < rows)
 
 
+def total_of_paths(paths: Any) -> tuple[float, float | None, float]:
+    """All conversions of a table of paths, their value (None where no path has one), and how many of them have one.
+
+    Raises:
+        UserError: As `journeys_from_paths`.
+    """
+    conversions = value = valued = 0.0
+    for frame in _frames(_table(paths)):
+        found, worth = (_numbers(frame, name) for name in ("conversions", "value"))
+        has_value = ~np.isnan(worth)
+        conversions += float(found.sum())
+        value += float(worth[has_value].sum())
+        valued += float(found[has_value].sum())
+    return conversions, value if valued else None, valued
+
+
 def _value_remarks(rows: int, unvalued: int) -> list[str]:
     if unvalued in (0, rows):
         return []
@@ -92,11 +108,16 @@ def _table(given: Any) -> pd.DataFrame | pa.Table:
 
 
 def _batches(given: pd.DataFrame | pa.Table) -> Iterator[Batch]:
+    return map(_batch, _frames(given))
+
+
+def _frames(given: pd.DataFrame | pa.Table) -> Iterator[pd.DataFrame]:
+    """Some rows at a time."""
     for start in range(0, len(given), ROWS_AT_A_TIME):
         if isinstance(given, pd.DataFrame):
-            yield _batch(given.iloc[start : start + ROWS_AT_A_TIME])
+            yield given.iloc[start : start + ROWS_AT_A_TIME]
         else:
-            yield _batch(given.slice(start, ROWS_AT_A_TIME).to_pandas())
+            yield given.slice(start, ROWS_AT_A_TIME).to_pandas()
 
 
 def _batch(frame: pd.DataFrame) -> Batch:

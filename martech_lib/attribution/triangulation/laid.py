@@ -66,11 +66,8 @@ class Source(NamedTuple):
 
     @property
     def total(self) -> Total:
-        """The conversions of the period: those that are credited, else those of the log."""
-        if not self.rows:
-            return self.evidence.total(self.period)
-        last = [row for row in self.rows if row.model == "last"]
-        return Total(sum(row.conversions or 0.0 for row in last), sum(row.value or 0.0 for row in last))
+        """The conversions of the period, credited or not."""
+        return self.evidence.total(self.period)
 
     def is_same(self, other: Source) -> bool:
         """Whether it is the very same workspace and credit, and the same question."""
@@ -84,8 +81,7 @@ class Laid:
 
     Attributes:
         source: Where they come from.
-        conversions: All conversions of the period.
-        worth: What they are worth; None where the log has no values.
+        total: All conversions of the period, and what they are worth.
         supplied: What each says, and what was left out.
         rows: The same as rows without fault, each on its scale.
         kinds: The channels, checked.
@@ -94,8 +90,7 @@ class Laid:
     """
 
     source: Source
-    conversions: float
-    worth: float | None
+    total: Total
     supplied: Supply
     rows: pd.DataFrame
     kinds: pd.DataFrame
@@ -103,9 +98,14 @@ class Laid:
     curves: Mapping[str, float]
 
     @property
+    def conversions(self) -> float:
+        """All conversions of the period."""
+        return self.total.conversions
+
+    @property
     def value(self) -> float | None:
         """Money a conversion of the period is worth; None where the log has no values."""
-        return self.worth / self.conversions if self.worth else None
+        return self.total.of_each
 
     def heard(self, how: Asked) -> pd.DataFrame:
         """The rows of the lenses that are switched on."""
@@ -123,17 +123,16 @@ def refuse_strangers(without: Sequence[str], laid: Laid) -> None:
 
 def laid_out(source: Source) -> Laid:
     """Gather and check every lens. Raises Missing, and TableError or UserError for rows that cannot be read."""
-    evidence, (conversions, worth) = source.evidence, source.total
-    if not conversions:
+    evidence, total = source.evidence, source.total
+    if not total.conversions:
         raise Missing("needs conversions in the period")
     if "channels" not in evidence.registers:
         raise Missing("needs channels.csv with the role of each channel")
-    supplied = supply(evidence, source.rows, source.period, conversions=conversions, apart=source.apart)
+    supplied = supply(evidence, source.rows, source.period, conversions=total.conversions, apart=source.apart)
     kinds = checked_channels(evidence.registers["channels"])
     return Laid(
         source=source,
-        conversions=conversions,
-        worth=worth,
+        total=total,
         supplied=supplied,
         rows=scaled(checked_lenses(supplied.to_frame(), kinds)),
         kinds=kinds,

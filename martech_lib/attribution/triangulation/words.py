@@ -232,7 +232,16 @@ def notes(reading: TriangulationReading) -> Sequence[str]:
     rough = (
         [] if found is None or found.is_accurate else [f"The ends of ranges are computed to {percent(found.error)}."]
     )
-    return [*rough, *(f"{note[:1].upper()}{note[1:]}." for note in reading.notes)]
+    return [*rough, *_unvalued(reading), *(f"{note[:1].upper()}{note[1:]}." for note in reading.notes)]
+
+
+def _unvalued(reading: TriangulationReading) -> list[str]:
+    """How many conversions have no value, where the others' is taken for a conversion's worth."""
+    total = reading.laid.total if reading.laid else None
+    if total is None or reading.asked.value is not None or not 0 < total.valued < total.conversions:
+        return []
+    without, all_of = number(total.conversions - total.valued), number(total.conversions)
+    return [f"{without} of {all_of} conversions have no value: a conversion's worth is the mean of the others."]
 
 
 def _most(ranges: Sequence[Range]) -> str:
