@@ -151,7 +151,7 @@ def plan_of(
     for name in (*limits.floors, *limits.ceilings):
         if name not in spend:
             told = f"a floor or ceiling names '{shown(name)}', which has no spend in the period"
-            raise UserError(f"{told}{did_you_mean(name, spend)}")
+            raise UserError(f"{told}{did_you_mean(name, spend) or '.'}")
     places = [at for at, name in enumerate(channels) if spend.get(name, 0.0) > 0]
     names = tuple(channels[at] for at in places)
     now = np.array([spend[name] for name in names])

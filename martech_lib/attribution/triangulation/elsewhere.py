@@ -12,6 +12,7 @@ from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.carry import ageing, at_spend
 from martech_lib.attribution.triangulation.priors import (
     LAST_TOUCH,
+    LENSES,
     LIFT_TEST,
     MEDIA_MIX,
     MULTI_TOUCH,
@@ -49,6 +50,11 @@ def elsewhere(evidence: Evidence, period: Period) -> Iterator[Seen]:
             yield cover_of(period, mine["month"]).of(_of_period(str(lens), str(channel), mine))
         elif period.month:
             yield from _carried(str(lens), str(channel), rows, evidence, period)
+
+
+def names_of_lenses(evidence: Evidence) -> frozenset[str]:
+    """Every lens there is or could be: those of the workbook, and those of the table in any month."""
+    return frozenset({*LENSES, *_told(evidence)["lens"]})
 
 
 def left_out(evidence: Evidence, period: Period) -> list[str]:

@@ -12,9 +12,8 @@ from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence, Total
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import Limits
-from martech_lib.attribution.triangulation.elsewhere import curves
+from martech_lib.attribution.triangulation.elsewhere import curves, names_of_lenses
 from martech_lib.attribution.triangulation.lens_rows import checked_channels, checked_lenses
-from martech_lib.attribution.triangulation.priors import LENSES
 from martech_lib.attribution.triangulation.ranges import LEVEL
 from martech_lib.attribution.triangulation.seen import Supply, spend_of
 from martech_lib.attribution.triangulation.sights import scaled
@@ -112,13 +111,15 @@ class Laid:
         return self.rows[~self.rows["lens"].isin(how.without)]
 
 
-def refuse_strangers(without: Sequence[str], laid: Laid) -> None:
-    """Raise UserError for a lens to be switched off that is none."""
-    known = {*LENSES, *(seen.lens for seen in laid.supplied.seen)}
+def refuse_strangers(without: Sequence[str], evidence: Evidence) -> None:
+    """Raise UserError for a lens to be switched off that is none, in whatever month."""
+    known = names_of_lenses(evidence)
     for name in filter(None, without):
         if name not in known:
-            told = f"lenses_off names '{shown(name)}', which is no lens{did_you_mean(name, known)}"
-            raise UserError(f"{told} They are {', '.join(sorted(known))}.")
+            near = did_you_mean(name, known) or "."
+            raise UserError(
+                f"lenses_off names '{shown(name)}', which is no lens{near} They are {', '.join(sorted(known))}."
+            )
 
 
 def laid_out(source: Source) -> Laid:

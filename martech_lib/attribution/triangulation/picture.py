@@ -60,6 +60,7 @@ class TriangulationReading(Result):
         lens_pairs: The same, two lenses at a time.
         truth: Channel -> what it truly caused, in a simulated world and for the whole log alone.
         budget: The move of budget; None where no money can be moved.
+        no_budget: Why the limits that are asked allow none; "" where they do.
         stakes: Conversions a period that a wrong budget costs; None where no money can be moved.
         tests: Channels to test, best first.
         as_of: The day the workspace speaks of.
@@ -76,6 +77,7 @@ class TriangulationReading(Result):
     lens_pairs: tuple[Pair, ...] = ()
     truth: Mapping[str, float] = field(default_factory=dict)
     budget: BudgetMove | None = None
+    no_budget: str = ""
     stakes: float | None = None
     tests: tuple[NextTest, ...] = ()
     as_of: date | None = None
@@ -164,7 +166,9 @@ def ranges_alone(
         return unpooled(evidence, period, asked, str(error))
     except (TableError, UserError) as error:
         return unpooled(evidence, period, asked, f"the lenses cannot be read: {error}")
-    refuse_strangers(asked.without, laid)
+    refuse_strangers(asked.without, evidence)
+    checked_priors(asked.priors)
+    asked.limits.checked()
     if last is not None and last.triangulation is not None and last.asked.pools_like(asked):
         return replace(last, asked=asked)
     if not laid.supplied.seen:
@@ -217,20 +221,28 @@ def _compared(reading: TriangulationReading) -> TriangulationReading:
 
 
 def _decided(reading: TriangulationReading) -> TriangulationReading:
-    """The same with what to do: the next budget and the next test, within the limits that are asked."""
+    """The same with what to do: the next budget and the next test, within the limits that are asked; or why those
+    allow none."""
     found, laid = reading.triangulation, reading.laid
     assert found is not None and laid is not None
     limits = reading.asked.limits
-    plan = plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=limits)
     # Until the next quarter's test a budget can be moved further than in one step.
     in_a_quarter = replace(limits, step=max(limits.step, QUARTER_STEP))
-    far = plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=in_a_quarter)
-    advised = replace(
-        reading,
-        budget=move(plan, limits, level=reading.asked.level),
-        stakes=wrong_budget(far) if len(plan.channels) > 1 else None,
-        tests=ranked(far, _stakes(laid, reading.value)),
-    )
+    try:
+        plan, far = (
+            plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=asked)
+            for asked in (limits, in_a_quarter)
+        )
+    except UserError as error:
+        advised = replace(reading, no_budget=str(error), budget=None, stakes=None, tests=())
+    else:
+        advised = replace(
+            reading,
+            no_budget="",
+            budget=move(plan, limits, level=reading.asked.level),
+            stakes=wrong_budget(far) if len(plan.channels) > 1 else None,
+            tests=ranked(far, _stakes(laid, reading.value)),
+        )
     return replace(advised, reading_records=records(advised))
 
 

@@ -145,6 +145,8 @@ def agreement(reading: TriangulationReading) -> str:
 
 def next_test(reading: TriangulationReading) -> str:
     """What not knowing costs, and which channel to test."""
+    if reading.no_budget:
+        return f"Refused, as the limits do not fit: {reading.no_budget}"
     if reading.stakes is None:
         return _not_measured(reading) or NEEDS_SPEND
     said = (
@@ -159,10 +161,14 @@ def next_test(reading: TriangulationReading) -> str:
 def budget(reading: TriangulationReading) -> str:
     """The move of budget, its gain and how sure it is; or to hold."""
     found = reading.budget
+    if reading.no_budget:
+        return f"Refused, as the limits do not fit: {reading.no_budget}"
     if found is None:
         return _not_measured(reading) or NEEDS_SPEND
     sure = f"better than today's with a probability of {percent(found.better, 0)}"
     gain = f"{number(found.gain, 1)} conversions a period ({number(found.lower, 1)} to {number(found.upper, 1)})"
+    if found.is_hold and not reading.asked.limits.step:
+        return f"Hold the mix: a step of 0 % lets no channel's spend change.{_of_total(reading)}{_beware(reading)}"
     if found.is_hold:
         hold = f"Hold the mix: the best move within the limits would gain {gain} and be {sure}; that is too unsure."
         return f"{hold}{_of_total(reading)}{_beware(reading)}"

@@ -76,11 +76,11 @@ class AttributionApp:
         self._broken += link.faults
         try:
             question = question_of(link.values, self.state.question)
-            self.state.asked = asked_of(link.values, self.state.asked)
+            asked = asked_of(link.values, self.state.asked)
             if link.values.get("data"):
-                self.state.open(Workspace.open(link.values["data"]), question)
+                self.state.open(Workspace.open(link.values["data"]), question=question, asked=asked)
             elif link.values:
-                self.state.ask(**question._asdict())
+                self.state.ask(asked=asked, **question._asdict())
         except Exception as error:
             self._broken += told(error)
         if link.values or link.faults:

@@ -56,7 +56,7 @@ class Settings:
         self._following = True
         try:
             for name, value in _values(self._state).items():
-                self._controls[name].value = value
+                fields.show(self._controls[name], value)
             for model, box in self._models.items():
                 box.value = model in self._state.question.shown
             self._follow_channels()

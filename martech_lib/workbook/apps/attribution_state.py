@@ -14,7 +14,7 @@ from martech_lib import attribution
 from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
 from martech_lib.attribution.segment import segment_of
 from martech_lib.attribution.triangulation.backlog import backlog_row
-from martech_lib.attribution.triangulation.elsewhere import left_out, refuse_foreign
+from martech_lib.attribution.triangulation.elsewhere import left_out, names_of_lenses, refuse_foreign
 from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.core.errors import TableError, UserError, shown
@@ -29,6 +29,9 @@ PLAIN = ("month", "whole_log", "lookback_days", "half_life_days", "direct", "mod
 MOST_KEPT = 4  # cuts of the log whose journeys stay in the engine
 NO_READING = "There is no credit yet to download: mend what the message above names, or upload a table of paths."
 NO_LENSES = "Lenses are laid beside conversions: mend what the message above names, or supply conversions.csv first."
+NO_MONTHS = (
+    "A table of paths has no months, so that no lens of a month can be laid beside it: open logs of touches instead."
+)
 UNCUT = (
     "A table of paths has no users and no times, so it is read whole: customers, rows and channels cannot be set aside."
 )
@@ -43,18 +46,25 @@ class AttributionState:
     """
 
     def __init__(self, workspace: Workspace, question: Question | None = None, *, asked: Asked | None = None) -> None:
-        self.asked = asked or Asked()
-        self.open(workspace, question)
+        self.open(workspace, question=question, asked=asked)
 
-    def open(self, workspace: Workspace, question: Question | None = None) -> None:
-        """Begin anew with a workspace."""
-        self.question = Question()
+    def open(self, workspace: Workspace, *, question: Question | None = None, asked: Asked | None = None) -> None:
+        """Begin anew with a workspace. What is refused of the question is told beside the answer to the usual one."""
+        self.question, self.asked = Question(), Asked()
         self.faults: list[str] = []
         self._workspace = workspace
         self._evidence = Evidence()
         self._journeys: dict[Question, Journeys] = {}
         self._reading: AttributionReading | None = None
-        self._attempt(lambda: self._take(attribution.gather(workspace), question or Question()))
+        self._attempt(lambda: self._begin(question or Question(), asked or Asked()))
+
+    def _begin(self, question: Question, asked: Asked) -> None:
+        self._evidence = attribution.gather(self._workspace)
+        try:
+            self._take(self._evidence, question, asked=asked)
+        except UserError:
+            self._take(self._evidence, Question())
+            raise
 
     @property
     def reading(self) -> AttributionReading | None:
@@ -67,9 +77,9 @@ class AttributionState:
         shown = self._reading.channels if self._reading else ()
         return tuple(sorted({*shown, *self.question.segment.without}))
 
-    def ask(self, **changes: Any) -> None:
-        """Answer a question that differs in these fields."""
-        self._attempt(lambda: self._take(self._evidence, self.question._replace(**changes)))
+    def ask(self, *, asked: Asked | None = None, **changes: Any) -> None:
+        """Answer a question that differs in these fields, with the lenses laid together as they are or as asked."""
+        self._attempt(lambda: self._take(self._evidence, self.question._replace(**changes), asked=asked))
 
     def pool(self, **changes: Any) -> None:
         """Lay the lenses together in a way that differs in these fields; the credit stays as it is."""
@@ -77,7 +87,7 @@ class AttributionState:
         def change() -> None:
             asked = self.asked._replace(**changes)
             if self._reading is not None:
-                self._reading = attribution.triangulated(self._evidence, self._reading, asked=asked)
+                self._reading = self._pooled_as(self._evidence, self._reading, asked)
             self.asked = asked
 
         self._attempt(change)
@@ -90,6 +100,8 @@ class AttributionState:
         """
         if self._reading is None or self._reading.triangulated is None:
             raise UserError(NO_LENSES)
+        if self._evidence.reads_paths:
+            raise UserError(NO_MONTHS)
         found = parse_register("lenses", data, name)
         lines = () if found.problems else read_raw(data, filename=name, expects=table("lenses").names).lines
         if not found.problems and not lines:
@@ -98,16 +110,18 @@ class AttributionState:
             raise TableError(found.problems)
         evidence = replace(self._evidence, registers={**self._evidence.registers, "lenses": found.frame})
         refuse_foreign(found.frame, evidence, self._reading.period, name=name, lines=lines)
-        self._refuse_unpooled(evidence)
-        self._take(evidence, self.question, journeys=self._journeys)
+        # A lens that was switched off and is in the new table no longer is no longer off either.
+        asked = self.asked._replace(without=tuple(n for n in self.asked.without if n in names_of_lenses(evidence)))
+        self._refuse_unpooled(evidence, asked)
+        self._take(evidence, self.question, asked=asked, journeys=self._journeys)
         self.faults = []
         return [*found.notes, *left_out(evidence, self._reading.period)]
 
-    def _refuse_unpooled(self, evidence: Evidence) -> None:
+    def _refuse_unpooled(self, evidence: Evidence, asked: Asked) -> None:
         """Raise UserError where lenses that stood together no longer do."""
         assert self._reading is not None
         before = self._reading.triangulated
-        after = attribution.triangulated(evidence, self._reading, asked=self.asked).triangulated
+        after = attribution.triangulated(evidence, self._reading, asked=asked).triangulated
         if before is not None and after is not None and after.lacks and not before.lacks:
             raise UserError(after.lacks)
 
@@ -173,14 +187,28 @@ class AttributionState:
         return {key: value for key, value in self._evidence.profile.items() if key == "currency"}
 
     def _take(
-        self, evidence: Evidence, question: Question, *, journeys: dict[Question, Journeys] | None = None
+        self,
+        evidence: Evidence,
+        question: Question,
+        *,
+        asked: Asked | None = None,
+        journeys: dict[Question, Journeys] | None = None,
     ) -> None:
         question.checked()
         if evidence is not self._evidence:
             self._journeys = journeys or {}
-        answer = self._answer(evidence, question)
-        self._reading = attribution.triangulated(evidence, answer, asked=self.asked)
-        self._evidence, self.question = evidence, question
+        answer, asked = self._answer(evidence, question), asked or self.asked
+        self._reading = self._pooled_as(evidence, answer, asked)
+        self._evidence, self.question, self.asked = evidence, question, asked
+
+    def _pooled_as(self, evidence: Evidence, answer: AttributionReading, asked: Asked) -> AttributionReading:
+        """The answer with the lenses laid together. Raises UserError for new limits that the period's money does not
+        allow; those that another period allowed are told on the page."""
+        found = attribution.triangulated(evidence, answer, asked=asked)
+        refused = found.triangulated.no_budget if found.triangulated else ""
+        if refused and asked.limits != self.asked.limits:
+            raise UserError(refused)
+        return found
 
     def _answer(self, evidence: Evidence, question: Question) -> AttributionReading:
         if evidence.lacks:

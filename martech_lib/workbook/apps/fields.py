@@ -17,6 +17,13 @@ def slider(words: str, low: float, high: float, step: float, *, shown: str) -> w
     )
 
 
+def show(control: widgets.ValueWidget, value: Any) -> None:
+    """Set a control to a value; a slider reaches as far as that, where it would show its end instead."""
+    if isinstance(control, widgets.FloatSlider):
+        control.min, control.max = min(control.min, value), max(control.max, value)
+    control.value = value
+
+
 def text(words: str, placeholder: str) -> widgets.Text:
     """One line of text; the placeholder is an example."""
     return widgets.Text(description=words, placeholder=placeholder, continuous_update=False, style=STYLE)

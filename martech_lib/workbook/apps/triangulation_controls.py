@@ -12,6 +12,7 @@ import pandas as pd
 from martech_lib.attribution import usual_priors
 from martech_lib.attribution.triangulation import charts
 from martech_lib.attribution.triangulation.laid import Asked
+from martech_lib.attribution.triangulation.priors import checked_priors
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.numbers import read_number
 from martech_lib.workbook.apps import fields
@@ -76,7 +77,7 @@ class PoolingControls:
         try:
             limits = self._state.asked.limits
             for name, slider in self._sliders.items():
-                slider.value = getattr(limits, name)
+                fields.show(slider, getattr(limits, name))
             texts = {
                 "budget": _amount(limits.budget),
                 "floors": _amounts(limits.floors),
@@ -135,11 +136,13 @@ class PoolingControls:
             columns=columns, rows=rows, label="Priors, one row a lens and kind of channel", fixed=True, height=300
         )
 
-        def edited(rows: list[dict[str, str]]) -> None:
+        def take(rows: list[dict[str, str]]) -> None:
             own = pd.DataFrame({name: [_number(row[name], name) for row in rows] for name in EDITABLE})
-            self._take(lambda: self._state.pool(priors=table.drop(columns=[*EDITABLE]).join(own)))
+            edited = table.drop(columns=[*EDITABLE]).join(own)
+            checked_priors(edited)  # what is refused here goes back, with the reason at the table
+            self._take(lambda: self._state.pool(priors=edited))
 
-        grid.on_edit(edited)
+        grid.on_edit(take)
         return grid
 
     def _downloads(self) -> widgets.Widget:
@@ -198,11 +201,11 @@ def _pairs(text: str, name: str) -> dict[str, float]:
 
 
 def _amount(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    return "" if value is None else f"{value:.15g}"
 
 
 def _amounts(values: Mapping[str, float]) -> str:
-    return "; ".join(f"{channel}={amount:g}" for channel, amount in values.items())
+    return "; ".join(f"{channel}={_amount(amount)}" for channel, amount in values.items())
 
 
 def _titled(lens: str) -> str:

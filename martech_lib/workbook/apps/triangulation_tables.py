@@ -137,6 +137,8 @@ def priors_table(reading: TriangulationReading) -> str:
         Column("wide", "Give or take, for all its channels", str, True),
         Column("own", "Give or take, for each", str, True), Column("why", "Why"),
     ]  # fmt: skip
+    if reading.lacks:
+        return ""
     rows = []
     likely = f", with a probability of {percent(LIKELY_BASE, 0)}"
     for row in checked_priors(reading.asked.priors).to_dict("records"):
@@ -144,7 +146,7 @@ def priors_table(reading: TriangulationReading) -> str:
         factors = row["mean"], row["sd"], row["spread"]
         why = str(row["why"]) + (likely if row["lens"] == ALL_SHARING else "")
         rows.append(_believed(_titled(str(row["lens"])), kind or "any", why, factors))
-    return "" if reading.lacks else html.table(rows, columns, caption="What is believed of each lens beforehand")
+    return html.table(rows, columns, caption="What is believed of each lens beforehand")
 
 
 def _believed(lens: str, kind: str, why: str, logs: tuple[float, float, float]) -> dict[str, str]:

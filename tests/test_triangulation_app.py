@@ -1,0 +1,165 @@
+"""The app of triangulation: what is refused leaves what was, and nothing that is set gets in the way of something else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from martech_lib.attribution import triangulated, usual_priors
+from martech_lib.attribution.question import Question
+from martech_lib.attribution.triangulation.budget import Limits
+from martech_lib.attribution.triangulation.laid import Asked
+from martech_lib.attribution.triangulation.picture import TriangulationReading
+from martech_lib.attribution.triangulation.words import budget, next_test
+from martech_lib.core.errors import UserError
+from martech_lib.core.workspace import Workspace
+from martech_lib.workbook.apps import triangulation_tables
+from martech_lib.workbook.apps.attribution_state import AttributionState
+from martech_lib.workbook.apps.triangulation_controls import PoolingControls, asked_of
+
+ROOT = Path(__file__).parents[1]
+FITNESS = ROOT / "data" / "sample" / "fitness"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The sample as lenses without touches, which opens at once; one channel had no spend in an earlier month."""
+    folder = tmp_path_factory.mktemp("app") / "fitness"
+    shutil.copytree(FITNESS, folder, ignore=shutil.ignore_patterns("touches*", "truth*"))
+    spend = pd.read_csv(folder / "spend.csv")
+    is_gone = (spend["channel"] == "video") & (spend["date"] < "2026-09-01")
+    spend[~is_gone].to_csv(folder / "spend.csv", index=False)
+    return Workspace.open(folder)
+
+
+@pytest.fixture
+def state(workspace: Workspace) -> AttributionState:
+    return AttributionState(workspace)
+
+
+def pooled(state: AttributionState) -> TriangulationReading:
+    assert state.reading is not None and state.reading.triangulated is not None
+    return state.reading.triangulated
+
+
+@pytest.mark.parametrize(
+    ("question", "asked", "why"),
+    [
+        (Question(month="October"), None, "October"),
+        (None, Asked(without=("nonsense",)), "lenses_off names 'nonsense', which is no lens."),
+        (None, Asked(limits=Limits(floors={"nonsense": 1.0})), "'nonsense', which has no spend in the period."),
+    ],
+)
+def test_what_is_refused_at_opening_is_told_beside_the_usual_answer(
+    workspace: Workspace, question: Question | None, asked: Asked | None, why: str
+) -> None:
+    state = AttributionState(workspace, question, asked=asked)
+    assert any(why in fault for fault in state.faults)
+    assert pooled(state).ranges
+    assert state.asked == Asked() and state.question == Question()
+    state.pool(without=("survey",))
+    assert not state.faults
+
+
+def test_a_refused_way_of_pooling_leaves_the_last_one_standing(state: AttributionState) -> None:
+    before = state.reading
+    state.ask(asked=state.asked._replace(without=("nonsense",)))
+    assert state.faults and state.asked == Asked() and state.reading is before
+
+
+def test_a_mistyped_belief_leaves_the_ranges(state: AttributionState) -> None:
+    before = state.reading
+    priors = usual_priors()
+    priors.loc[0, "sd"] = -1.0
+    state.pool(priors=priors)
+    assert "sd: '-1.0' is not allowed" in state.faults[0]
+    assert state.reading is before and state.asked.priors is None
+
+
+def test_a_mistyped_belief_goes_back_in_the_table(state: AttributionState) -> None:
+    controls = PoolingControls(state, lambda: None)
+    grid = controls._grid
+    before = [dict(row) for row in grid.rows]
+    edit = {"kind": "edit", "row": 0, "column": "sd", "client": "page", "seq": 1, "structure": grid.structure}
+    grid._on_message(grid, {**edit, "value": "-1"}, [])
+    assert grid.rows == before and state.asked.priors is None
+    grid._on_message(grid, {**edit, "value": "0.9", "seq": 2}, [])
+    assert grid.rows[0]["sd"] == "0.9" and state.asked.priors is not None and not state.faults
+
+
+def test_limits_of_another_period_refuse_the_budget_and_not_the_ranges(state: AttributionState) -> None:
+    state.pool(**asked_of({"floors": "video=1"}, state.asked)._asdict())
+    assert not state.faults and pooled(state).budget is not None
+    state.ask(month="2026-08")
+    reading = pooled(state)
+    assert not state.faults and reading.ranges and reading.budget is None and not reading.tests
+    assert budget(reading).startswith("Refused") and "'video', which has no spend in the period" in budget(reading)
+    assert next_test(reading).startswith("Refused")
+    state.pool(without=("survey",))
+    assert not state.faults and "survey" not in pooled(state).lenses
+    state.pool(**asked_of({"floors": "video=2"}, state.asked)._asdict())
+    assert "'video', which has no spend" in state.faults[0] and state.asked.limits.floors == {"video": 1.0}
+    state.pool(**asked_of({"floors": ""}, state.asked)._asdict())
+    assert not state.faults and pooled(state).budget is not None
+
+
+def test_a_lens_that_is_off_and_then_gone_blocks_nothing(state: AttributionState) -> None:
+    mine = "channel,lens,month,estimate,basis\nvideo,Acme,2026-10,40,attributed\ndisplay,Acme,2026-10,30,attributed\n"
+    other = "channel,lens,month,estimate\nvideo,media mix,2026-10,40\ndisplay,media mix,2026-10,60\n"
+    state.upload_lenses("mine.csv", mine.encode())
+    acme = next(seen.lens for seen in pooled(state).seen if "acme" in seen.lens.lower())
+    state.pool(without=(acme, "survey"))
+    assert not state.faults
+    state.upload_lenses("other.csv", other.encode())
+    assert state.asked.without == ("survey",) and not state.faults
+    state.pool(without=())
+    assert not state.faults and "survey" in pooled(state).lenses
+
+
+def test_a_lens_of_another_month_can_stay_off(state: AttributionState) -> None:
+    mine = "channel,lens,month,estimate,basis\nvideo,Acme,2026-10,40,attributed\ndisplay,Acme,2026-10,30,attributed\n"
+    state.upload_lenses("mine.csv", mine.encode())
+    acme = next(seen.lens for seen in pooled(state).seen if "acme" in seen.lens.lower())
+    state.pool(without=(acme,))
+    state.ask(month="2026-08")
+    assert not state.faults and state.question.month == "2026-08" and pooled(state).ranges
+
+
+def test_lenses_beside_a_table_of_paths_are_refused_with_the_reason(state: AttributionState) -> None:
+    state.upload("paths.csv", b"path,conversions\nvideo > email,40\nemail,30\nvideo,10\n")
+    before = state.reading
+    with pytest.raises(UserError, match="table of paths has no months"):
+        state.upload_lenses("lenses.csv", b"channel,lens,month,estimate\nvideo,media mix,2026-10,40\n")
+    assert state.reading is before
+
+
+def test_controls_show_what_a_link_asks_to_the_last_digit(state: AttributionState) -> None:
+    asked = {"budget": "1234567.5", "ceilings": "video=7654321", "step": 0.9, "elasticity": 0.93}
+    state.asked = asked_of(asked, state.asked)
+    controls = PoolingControls(state, lambda: None)
+    assert controls._fields["budget"].value == "1234567.5"
+    assert controls._fields["ceilings"].value == "video=7654321"
+    assert controls._sliders["step"].value == 0.9 and controls._sliders["elasticity"].value == 0.93
+    assert state.asked.limits.step == 0.9
+
+
+def test_no_step_is_told_as_such(state: AttributionState) -> None:
+    state.pool(**asked_of({"step": 0.0}, state.asked)._asdict())
+    said = budget(pooled(state))
+    assert (
+        said.startswith("Hold the mix")
+        and "a step of 0 % lets no channel's spend change" in said
+        and "unsure" not in said
+    )
+
+
+def test_beliefs_that_make_no_sense_are_refused_and_leave_no_table(state: AttributionState) -> None:
+    assert state.reading is not None
+    priors = usual_priors().assign(sd=-1.0)
+    with pytest.raises(UserError, match="sd: '-1.0' is not allowed"):
+        triangulated(state._evidence, state.reading, asked=Asked(priors=priors))
+    state.pool(without=tuple(pooled(state).lenses))
+    assert triangulation_tables.priors_table(pooled(state)) == ""
