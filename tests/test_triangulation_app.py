@@ -126,6 +126,33 @@ def test_a_lens_of_another_month_can_stay_off(state: AttributionState) -> None:
     state.pool(without=(acme,))
     state.ask(month="2026-08")
     assert not state.faults and state.question.month == "2026-08" and pooled(state).ranges
+    box = next(box for box in PoolingControls(state, lambda: None)._lenses.children if box.description == "Survey")
+    box.value = False
+    assert set(state.asked.without) == {acme, "survey"}
+
+
+def test_of_two_settings_at_opening_the_good_one_is_kept(workspace: Workspace) -> None:
+    state = AttributionState(workspace, Question(month="2026-08"), asked=Asked(without=("nonsense",)))
+    assert state.faults and state.question.month == "2026-08" and pooled(state).ranges
+
+
+def test_an_upload_that_cannot_be_answered_leaves_no_journeys_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise UserError("not today")
+
+    folder = tmp_path / "fitness"
+    shutil.copytree(FITNESS, folder, ignore=shutil.ignore_patterns("truth*"))
+    state = AttributionState(Workspace.open(folder))
+    assert state.reading is not None
+    before = state.reading.credit_records
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="not today"):
+        patch.setattr(state, "_pooled_as", refused)
+        state.upload("paths.csv", b"path,conversions\nvideo > email,40\nemail,30\nvideo,10\n")
+    state.ask(half_life_days=3.0)
+    state.ask(half_life_days=Question().half_life_days)
+    assert state.reading.credit_records == before
 
 
 def test_lenses_beside_a_table_of_paths_are_refused_with_the_reason(state: AttributionState) -> None:

@@ -59,12 +59,17 @@ class AttributionState:
         self._attempt(lambda: self._begin(question or Question(), asked or Asked()))
 
     def _begin(self, question: Question, asked: Asked) -> None:
+        """Answer, the usual in place of what is refused. Raises UserError for what was refused first."""
         self._evidence = attribution.gather(self._workspace)
-        try:
-            self._take(self._evidence, question, asked=asked)
-        except UserError:
-            self._take(self._evidence, Question())
-            raise
+        refused: UserError | None = None
+        for put, how in ((question, asked), (question, Asked()), (Question(), asked), (Question(), Asked())):
+            try:
+                self._take(self._evidence, put, asked=how)
+                break
+            except UserError as error:
+                refused = refused or error
+        if refused is not None:
+            raise refused
 
     @property
     def reading(self) -> AttributionReading | None:
@@ -194,12 +199,12 @@ class AttributionState:
         asked: Asked | None = None,
         journeys: dict[Question, Journeys] | None = None,
     ) -> None:
+        """Answer, and only then hold what was answered. Raises UserError."""
         question.checked()
-        if evidence is not self._evidence:
-            self._journeys = journeys or {}
-        answer, asked = self._answer(evidence, question), asked or self.asked
+        kept = self._journeys if evidence is self._evidence else dict(journeys or {})
+        answer, asked = self._answer(evidence, question, kept), asked or self.asked
         self._reading = self._pooled_as(evidence, answer, asked)
-        self._evidence, self.question, self.asked = evidence, question, asked
+        self._evidence, self.question, self.asked, self._journeys = evidence, question, asked, kept
 
     def _pooled_as(self, evidence: Evidence, answer: AttributionReading, asked: Asked) -> AttributionReading:
         """The answer with the lenses laid together. Raises UserError for new limits that the period's money does not
@@ -210,31 +215,15 @@ class AttributionState:
             raise UserError(refused)
         return found
 
-    def _answer(self, evidence: Evidence, question: Question) -> AttributionReading:
+    def _answer(self, evidence: Evidence, question: Question, kept: dict[Question, Journeys]) -> AttributionReading:
         if evidence.lacks:
             return attribution.unread(evidence, question)
         if evidence.touches is None and question.segment != Segment():
             raise UserError(UNCUT)
         whole_log = None
         if "truth" in evidence.registers:
-            whole_log = self._read(evidence, question.of_whole_log())
-        return attribution.compare(evidence, question, self._read(evidence, question), whole_log=whole_log)
-
-    def _read(self, evidence: Evidence, question: Question) -> Journeys:
-        """The journeys of a question; weights and half-life need none read again."""
-        usual = Question()
-        asked = usual._replace(
-            month="" if question.whole_log else question.month,
-            whole_log=question.whole_log,
-            lookback_days=question.lookback_days,
-            kinds=tuple(question.kinds),
-            segment=question.segment._replace(without=tuple(question.segment.without)),
-        )
-        found = self._journeys.pop(asked, None) or evidence.journeys(asked)
-        self._journeys[asked] = found
-        for oldest in [*self._journeys][:-MOST_KEPT]:
-            del self._journeys[oldest]
-        return found
+            whole_log = _read(evidence, question.of_whole_log(), kept)
+        return attribution.compare(evidence, question, _read(evidence, question, kept), whole_log=whole_log)
 
     def _attempt(self, change: Callable[[], None]) -> None:
         try:
@@ -242,6 +231,23 @@ class AttributionState:
             self.faults = []
         except Exception as error:
             self.faults = told(error)
+
+
+def _read(evidence: Evidence, question: Question, kept: dict[Question, Journeys]) -> Journeys:
+    """The journeys of a question, kept; weights and half-life need none read again."""
+    usual = Question()
+    asked = usual._replace(
+        month="" if question.whole_log else question.month,
+        whole_log=question.whole_log,
+        lookback_days=question.lookback_days,
+        kinds=tuple(question.kinds),
+        segment=question.segment._replace(without=tuple(question.segment.without)),
+    )
+    found = kept.pop(asked, None) or evidence.journeys(asked)
+    kept[asked] = found
+    for oldest in [*kept][:-MOST_KEPT]:
+        del kept[oldest]
+    return found
 
 
 def question_of(values: Mapping[str, Any], base: Question | None = None) -> Question:

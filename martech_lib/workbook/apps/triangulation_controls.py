@@ -105,8 +105,10 @@ class PoolingControls:
     def _switch(self, _: object) -> None:
         if self._following:
             return
-        off = tuple(name for box, name in zip(self._lenses.children, self._names, strict=True) if not box.value)
-        self._take(lambda: self._state.pool(without=off))
+        off = [name for box, name in zip(self._lenses.children, self._names, strict=True) if not box.value]
+        # A lens that speaks of other periods alone has no box here, and stays as it was.
+        unseen = [name for name in self._state.asked.without if name not in self._names]
+        self._take(lambda: self._state.pool(without=(*off, *unseen)))
 
     def _ask(self, **values: Any) -> None:
         if not self._following:
