@@ -104,7 +104,11 @@ def test_paths_give_the_same_walks_and_say_what_they_lack(tmp_path: Path) -> Non
 def test_without_logs_every_reading_says_what_it_needs(tmp_path: Path) -> None:
     reading = attribution.read(write(tmp_path))
     assert reading.readings["status"].unique().tolist() == ["not measured"]
-    assert reading.readings["reason"].unique().tolist() == ["needs touches.csv and conversions.csv, or paths.csv"]
+    assert reading.readings["reason"].unique().tolist() == [
+        "needs touches.csv and conversions.csv, or paths.csv",
+        "needs conversions.csv, or paths.csv, with conversions to hold the lenses against",
+    ]
+    assert words.journeys_read(reading) == "No row of touches, conversions or paths was read."
     assert words.headline(reading).startswith("There are no journeys yet.")
 
 

@@ -185,13 +185,18 @@ def test_a_log_of_a_header_alone_is_not_measured(tmp_path: Path, empty: str) -> 
     header = (folder / f"{empty}.csv").read_text(encoding="utf-8").splitlines()[0]
     (folder / f"{empty}.csv").write_text(f"{header}\n", encoding="utf-8")
     reading = read(folder)
-    assert set(reading.readings["status"]) == {"not measured"}
-    needed = {r.metric: r.reason for r in reading.reading_records}
-    assert needed["attribution.conversions"] == "needs touches.csv and conversions.csv, or paths.csv"
-    # Conversions alone are enough for other lenses, which need the channels' roles.
-    of_lenses = "needs channels.csv with the role of each channel" if empty == "touches" else None
-    assert needed.get("attribution.lenses") == of_lenses
-    assert reading.readings["value"].isna().all()
+    found = {r.metric: r for r in reading.reading_records}
+    assert found["attribution.models_agreement_w"].reason == "needs touches.csv and conversions.csv, or paths.csv"
+    # Conversions alone are counted, and enough for other lenses, which need the channels' roles.
+    counted = {"attribution.conversions": 2.0, "attribution.value": 30.0} if empty == "touches" else {}
+    assert {m: r.value for m, r in found.items() if r.value is not None} == counted
+    assert {r.status for m, r in found.items() if m not in counted} == {"not measured"}
+    lacks = (
+        "needs channels.csv with the role of each channel"
+        if empty == "touches"
+        else "needs conversions.csv, or paths.csv, with conversions to hold the lenses against"
+    )
+    assert {found[m].reason for m in ("attribution.lenses", "attribution.budget_gain")} == {lacks}
 
 
 @pytest.mark.parametrize(

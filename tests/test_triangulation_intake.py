@@ -179,3 +179,43 @@ def test_logs_go_before_paths_in_evidence_made_by_hand(evidence: Evidence) -> No
     found = attribution.triangulated(both, credit).triangulated
     assert found is not None and {"lift test", "media mix"} <= set(found.lenses)
     assert next(r for r in credit.reading_records if r.metric == "attribution.conversions").value > 5
+
+
+def by_hand(times: list[object]) -> Evidence:
+    return Evidence(conversions=pd.DataFrame({"user_id": range(len(times)), "ts": times, "country": "DE"}))
+
+
+@pytest.mark.parametrize("whole_log", [True, False])
+def test_times_that_are_none_are_told_and_no_crash(whole_log: bool) -> None:
+    question = attribution.Question(month="2026-10", whole_log=whole_log)
+    with pytest.raises(UserError, match="1 text in ts of conversions is no time, such as 'yesterday'"):
+        attribution.unread(by_hand(["2026-10-03T10:00:00", "yesterday"]), question)
+
+
+def test_times_as_text_are_read_as_everywhere() -> None:
+    told = by_hand(["2026-10-03T10:00:00", None, "2026-09-01T10:00:00"])
+    period = told.period(attribution.Question(whole_log=True))
+    assert (str(period.first), str(period.last)) == ("2026-09-01", "2026-10-03")
+
+
+@pytest.mark.parametrize(
+    ("segment", "why"),
+    [
+        (attribution.Segment(column="county", value="DE"), "no column 'county' to cut by; did you mean country"),
+        (attribution.Segment(customers="loyal"), "segment came as 'loyal'; allowed are new, returning"),
+    ],
+)
+def test_a_segment_that_is_none_is_refused_without_touches_too(segment: attribution.Segment, why: str) -> None:
+    told = by_hand(["2026-10-03T10:00:00"])
+    with pytest.raises(UserError, match=why):
+        attribution.unread(told, attribution.Question(month="2026-10", segment=segment))
+    real = attribution.Question(month="2026-10", segment=attribution.Segment(column="country", value="DE"))
+    assert attribution.triangulated(told, attribution.unread(told, real)).triangulated is not None
+
+
+@pytest.mark.parametrize(
+    "segment", [attribution.Segment(customers="new"), attribution.Segment(without=("video",))]
+)  # fmt: skip
+def test_a_table_of_paths_is_not_cut(of_paths: Callable[..., Path], segment: attribution.Segment) -> None:
+    with pytest.raises(UserError, match="A table of paths has no users and no times, so it is read whole"):
+        attribution.read(Workspace.open(of_paths("profile")), attribution.Question(segment=segment))

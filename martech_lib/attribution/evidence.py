@@ -10,15 +10,20 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from martech_lib.attribution.intake import take_conversions
+from martech_lib.attribution.intake import read_conversions, take_conversions
 from martech_lib.attribution.journeys import Journeys, journeys
+from martech_lib.attribution.ledger import COLUMNS, of_conversions
 from martech_lib.attribution.paths import journeys_from_paths, total_of_paths
 from martech_lib.attribution.question import Period, Question, period_of
-from martech_lib.core.errors import Problem, TableError
+from martech_lib.attribution.segment import refuse_unknown, segment_of
+from martech_lib.core.errors import Problem, TableError, UserError
 from martech_lib.core.workspace import Workspace
 
 LOGS = ("touches", "conversions")
 REGISTERS = ("spend", "platform_reported", "survey", "lift_tests", "channels", "lenses", "truth")
+UNCUT = (
+    "A table of paths has no users and no times, so it is read whole: customers, rows and channels cannot be set aside."
+)
 NEEDS = "needs touches.csv and conversions.csv, or paths.csv"
 
 
@@ -96,12 +101,9 @@ class Evidence:
 
     @cached_property
     def span(self) -> tuple[date | None, date | None]:
-        """The days of the first and the last conversion of the log; None without a log or a conversion."""
-        times = self.conversions["ts"]
-        if isinstance(self.conversions, pd.DataFrame):
-            first, last = times.min(), times.max()
-        else:
-            first, last = self.conversions.aggregate(first=times.min(), last=times.max()).to_pandas().iloc[0]
+        """The days of the first and the last conversion of the log; None without a conversion. Raises UserError."""
+        rows = take_conversions(self.conversions)
+        first, last = rows.aggregate(first=rows.ts.min(), last=rows.ts.max()).to_pandas().iloc[0]
         return (None, None) if pd.isna(first) else (pd.Timestamp(first).date(), pd.Timestamp(last).date())
 
     def total(self, period: Period) -> Total:
@@ -119,8 +121,24 @@ class Evidence:
         worth = None if pd.isna(found["value"]) else float(found["value"])
         return Total(float(found["conversions"]), worth, float(found["valued"]))
 
+    def ledger_alone(self, used: int) -> pd.DataFrame:
+        """What was read of conversions without journeys, of which so many are used; no line without them."""
+        if self.conversions is None:
+            return pd.DataFrame(columns=list(COLUMNS))
+        read = read_conversions(self.conversions).to_pandas().iloc[0]
+        return of_conversions({str(name): int(n or 0) for name, n in read.items()}, used)
+
+    def refuse_no_segment(self, question: Question) -> None:
+        """Raise UserError for a segment that is none, or that a table of paths cannot be cut by."""
+        asked = segment_of(question.segment)
+        if self.reads_paths and (question.part or asked.without):
+            raise UserError(UNCUT)
+        if self.touches is None and self.conversions is not None:
+            refuse_unknown(asked, (self.conversions,))
+
     def journeys(self, question: Question) -> Journeys:
         """The journeys that are asked for. Raises UserError."""
+        self.refuse_no_segment(question)
         if self.reads_paths:
             return journeys_from_paths(self.paths)
         period = self.period(question)

@@ -77,6 +77,12 @@ def take_conversions(conversions: Any) -> ir.Table:
     return _usable(converted, converted.ts.notnull(), "value")
 
 
+def read_conversions(conversions: Any) -> ir.Table:
+    """One row of what `take_conversions` reads: rows, no_user, no_time, no_value, repeated."""
+    converted = _with_value(_typed(_table(conversions, "conversions")))
+    return _read(converted, "conversion_id", no_value=converted.value.isnull())
+
+
 def _asked(table: ir.Table, column: str) -> ir.Table:
     """The table with the segment's column under a name that no log uses."""
     return table.mutate(**{ASKED: table[column].cast("string")}) if column in table.columns else table

@@ -69,6 +69,24 @@ def ledger(touches: Mapping[str, int], conversions: Mapping[str, int], used: Use
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
+def of_conversions(conversions: Mapping[str, int], used: int) -> pd.DataFrame:
+    """The same of conversions without journeys, which are counted to hold other lenses against.
+
+    Args:
+        conversions: rows, no_user, no_time of the conversions.
+        used: Those of the period.
+    """
+    elsewhere = conversions["rows"] - conversions["no_user"] - conversions["no_time"] - used
+    lines: list[Line] = [
+        ("conversions", "read", conversions["rows"]),
+        ("conversions", "used: counted, as there are no journeys", used),
+        ("conversions", "left out: not of the period or segment", elsewhere),
+        ("conversions", "left out: no user", conversions["no_user"]),
+        ("conversions", "left out: no time", conversions["no_time"]),
+    ]
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
 def remarks(
     touches: Mapping[str, int], conversions: Mapping[str, int], channels: Mapping[str, int], used: Used
 ) -> list[str]:

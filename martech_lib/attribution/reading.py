@@ -19,7 +19,7 @@ from martech_lib.attribution.comparisons import (
     strangers,
 )
 from martech_lib.attribution.credit import MODELS, CreditRow, credit
-from martech_lib.attribution.evidence import Evidence, gather
+from martech_lib.attribution.evidence import Evidence, Total, gather
 from martech_lib.attribution.journeys import Journeys
 from martech_lib.attribution.question import Period, Question
 from martech_lib.attribution.records import missing_records, records
@@ -30,6 +30,8 @@ from martech_lib.attribution.triangulation.picture import (
     ranges_alone,
     unpooled,
 )
+from martech_lib.attribution.triangulation.records import NEEDS_CONVERSIONS
+from martech_lib.attribution.triangulation.records import missing_records as no_lenses
 from martech_lib.core.results import Result
 from martech_lib.core.workspace import Workspace
 
@@ -118,7 +120,8 @@ def triangulated(evidence: Evidence, reading: AttributionReading, *, asked: Aske
     if reading.lacks and evidence.conversions is None:
         return reading
     if reading.question.part:
-        told = unpooled(evidence, reading.period, how, f"refused for {reading.question.part} alone: {OF_EVERYBODY}")
+        why = f"asked of {reading.question.part} alone, while {OF_EVERYBODY}"
+        told = unpooled(evidence, reading.period, how, why, is_refused=True)
     else:
         told = lay_together(evidence, reading.credit_records, reading.period, asked=how, before=before)
     whole = None
@@ -131,18 +134,30 @@ def triangulated(evidence: Evidence, reading: AttributionReading, *, asked: Aske
 
 
 def unread(evidence: Evidence, question: Question) -> AttributionReading:
-    """The result where there is nothing to read, saying what to supply."""
+    """The result where there are no journeys, saying what to supply: conversions alone are counted all the same.
+
+    Raises:
+        UserError: The segment is none, or conversions made by hand cannot be read.
+    """
+    evidence.refuse_no_segment(question)
+    period = evidence.period(question)
+    total = Total(0.0, None) if question.part else evidence.total(period)
+    counted = None if question.part or evidence.conversions is None else total
+    own = missing_records(evidence.lacks, period, counted=counted, currency=evidence.currency)
+    # Where there are conversions the other lenses are laid beside them, and bring their own readings.
+    lenses = no_lenses(NEEDS_CONVERSIONS, period) if evidence.conversions is None else ()
     nothing = Agreement(None, (), 0, evidence.lacks)
     return AttributionReading(
-        reading_records=missing_records(evidence.lacks),
+        reading_records=(*own, *lenses),
         inputs=evidence.inputs,
         company=str(evidence.profile.get("company", "")),
         currency=evidence.currency,
         question=question,
-        period=evidence.period(question),
+        period=period,
         lacks=evidence.lacks,
         beside=Comparisons(nothing, (), nothing),
-        ledger=pd.DataFrame(columns=["table", "what", "rows"]),
+        ledger=evidence.ledger_alone(round(total.conversions)),
+        notes=evidence.notes,
     )
 
 

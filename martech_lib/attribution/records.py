@@ -10,6 +10,7 @@ from martech_lib.attribution import rules
 from martech_lib.attribution.agreement import Agreement
 from martech_lib.attribution.comparisons import Comparisons
 from martech_lib.attribution.credit import LEAST_GROUPS, LEVEL, CreditRow
+from martech_lib.attribution.evidence import Total
 from martech_lib.attribution.journeys import Journeys
 from martech_lib.attribution.question import Period, Question
 from martech_lib.attribution.sums import NONE
@@ -18,12 +19,46 @@ from martech_lib.core.results import Reading, not_measured
 from martech_lib.core.spoken import listed
 from martech_lib.core.stats import Array, jackknife_ratio, without_each
 
-MISSING = ("attribution.conversions", "attribution.models_agreement_w", "attribution.agreement_w")
+OF_PERIOD, THEIR_VALUE, NEEDS_VALUE = "conversions of the period", "their value", "needs value of the conversions"
 
 
-def missing_records(needs: str) -> tuple[Reading, ...]:
-    """The readings of a workspace without journeys."""
-    return tuple(not_measured(metric, needs=needs) for metric in MISSING)
+def missing_records(needs: str, period: Period, *, counted: Total | None, currency: str) -> tuple[Reading, ...]:
+    """The readings of a workspace without journeys.
+
+    Args:
+        needs: What there would be journeys with.
+        period: The period.
+        counted: The conversions of the period; None where none can be counted.
+        currency: Three letters.
+    """
+    when = period.month or period.words
+    if counted is None:
+        found = [
+            not_measured("attribution.conversions", needs=needs, unit="conversions"),
+            not_measured("attribution.value", needs=needs, unit=currency),
+        ]
+    else:
+        found = [*_counted(counted, currency)]
+    found += [
+        not_measured(metric, needs=needs, unit="ratio")
+        for metric in ("attribution.models_agreement_w", "attribution.agreement_w")
+    ]
+    return tuple(row._replace(period=when) for row in found)
+
+
+def _counted(total: Total, currency: str) -> Iterator[Reading]:
+    """Conversions without journeys, and what they are worth."""
+    n, valued = round(total.conversions), round(total.valued)
+    yield Reading(
+        "attribution.conversions", total.conversions, "conversions", n=n, method=OF_PERIOD, source="conversions"
+    )
+    if n and not valued:
+        yield not_measured("attribution.value", needs=NEEDS_VALUE, unit=currency)._replace(source="conversions")
+        return
+    reason = f"{n - valued:,} of them have no value" if valued < n else ""
+    yield Reading(
+        "attribution.value", total.value or 0.0, currency, n=n, method=THEIR_VALUE, source="conversions", reason=reason
+    )
 
 
 def records(
@@ -56,12 +91,12 @@ def _whole(journeys: Journeys, rows: Sequence[CreditRow], currency: str) -> Iter
     conversions = sum(row.conversions or 0.0 for row in by_last)
     alone = sum(row.conversions or 0.0 for row in by_last if row.channel == NONE)
     n = round(conversions)
-    yield Reading("attribution.conversions", conversions, "conversions", n=n, method="conversions of the period")
+    yield Reading("attribution.conversions", conversions, "conversions", n=n, method=OF_PERIOD)
     if journeys.has_value:
         worth = sum(row.value or 0.0 for row in by_last)
-        yield Reading("attribution.value", worth, currency, n=n, method="their value")
+        yield Reading("attribution.value", worth, currency, n=n, method=THEIR_VALUE)
     else:
-        yield not_measured("attribution.value", needs="needs value of the conversions", unit=currency)
+        yield not_measured("attribution.value", needs=NEEDS_VALUE, unit=currency)
     if conversions:
         method = "conversions without a touch in the lookback"
         yield Reading("attribution.untouched", alone / conversions, "share", n=n, method=method)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
+from martech_lib.attribution.alone import NOTHING_READ, without_journeys
 from martech_lib.attribution.comparisons import USUAL_CLAIM, Assist, Claim, Cost
 from martech_lib.attribution.credit import LEAST_CONVERSIONS, LEVEL, CreditRow
 from martech_lib.attribution.intake import GROUPS
@@ -21,23 +22,11 @@ __all__ = [
     "settings", "truth", "walk",
 ]  # fmt: skip
 
-NOTHING = (
-    "There are no journeys yet. Supply touches.csv and conversions.csv, one row a touch and one a conversion, "
-    "or paths.csv with one row a path."
-)
-
-ALONE = (
-    "There are conversions and no journeys, so that no model can share them out: supply touches.csv too, one row a "
-    "touch."
-)
-POOLED_BELOW = " What the other lenses say of the channels is pooled below."
-
 
 def headline(reading: AttributionReading) -> str:
     """The period's conversions, and whom last touch and the leading model credit most."""
     if reading.lacks:
-        pooled = reading.triangulated
-        return NOTHING if pooled is None else ALONE if pooled.lacks else ALONE + POOLED_BELOW
+        return without_journeys(reading, _value(reading, "attribution.conversions"))
     total = _value(reading, "attribution.conversions")
     if not total:
         other = "ask for another month, or for the whole log" if reading.period.month else "the table below says why"
@@ -205,7 +194,7 @@ def lenses(_reading: AttributionReading) -> str:
 def journeys_read(reading: AttributionReading) -> str:
     """How many rows were read and used."""
     told = [_used(reading, table) for table in dict.fromkeys(reading.ledger["table"])]
-    return " ".join(told)
+    return " ".join(told) or NOTHING_READ
 
 
 def notes(reading: AttributionReading) -> Sequence[str]:

@@ -19,7 +19,7 @@ from martech_lib.attribution.triangulation.budget import BudgetMove, move, plan_
 from martech_lib.attribution.triangulation.laid import Asked, Laid, Missing, Source, laid_out, refuse_strangers
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, PLATFORM, checked_priors
 from martech_lib.attribution.triangulation.ranges import Pull, Range, Triangulation, pooled_ranges
-from martech_lib.attribution.triangulation.records import missing_records, records
+from martech_lib.attribution.triangulation.records import as_reason, missing_records, records
 from martech_lib.attribution.triangulation.seen import Seen, days_of
 from martech_lib.attribution.triangulation.sights import arranged
 from martech_lib.attribution.triangulation.testing import NextTest, Stakes, ranked, wrong_budget
@@ -53,6 +53,7 @@ class TriangulationReading(Result):
         period: The time it is about.
         asked: How the lenses were to be pooled.
         lacks: Why there are no ranges; "" when there are.
+        is_refused: Whether what there is cannot be pooled, rather than something not being there.
         laid: Every lens's word, those switched off too, and where it comes from; None where nothing could be read.
         triangulation: The ranges; None where there are none.
         overcounts: Learned factor of each platform.
@@ -70,6 +71,7 @@ class TriangulationReading(Result):
     period: Period
     asked: Asked
     lacks: str = ""
+    is_refused: bool = False
     laid: Laid | None = field(default=None, repr=False)
     triangulation: Triangulation | None = None
     overcounts: tuple[Overcount, ...] = ()
@@ -158,6 +160,8 @@ def ranges_alone(
     before: TriangulationReading | None = None,
 ) -> TriangulationReading:
     """The same without the next test and budget, and without readings: what is laid beside the truth."""
+    checked_priors(asked.priors)
+    asked.limits.checked()
     source = Source(evidence, rows, period, (asked.direct, *asked.aside))
     last = before if before is not None and before.laid is not None and before.laid.source.is_same(source) else None
     try:
@@ -165,10 +169,8 @@ def ranges_alone(
     except Missing as error:
         return unpooled(evidence, period, asked, str(error))
     except (TableError, UserError) as error:
-        return unpooled(evidence, period, asked, f"the lenses cannot be read: {error}")
+        return unpooled(evidence, period, asked, f"the lenses cannot be read: {error}", is_refused=True)
     refuse_strangers(asked.without, evidence)
-    checked_priors(asked.priors)
-    asked.limits.checked()
     if last is not None and last.triangulation is not None and last.asked.pools_like(asked):
         return replace(last, asked=asked)
     if not laid.supplied.seen:
@@ -178,7 +180,7 @@ def ranges_alone(
     try:
         found = _pooled(laid, asked)
     except UserError as error:
-        return unpooled(evidence, period, asked, str(error), laid=laid)
+        return unpooled(evidence, period, asked, as_reason(error), laid=laid, is_refused=True)
     return _read(laid, asked, found)
 
 
@@ -247,17 +249,18 @@ def _decided(reading: TriangulationReading) -> TriangulationReading:
 
 
 def unpooled(
-    evidence: Evidence, period: Period, how: Asked, lacks: str, *, laid: Laid | None = None
+    evidence: Evidence, period: Period, how: Asked, lacks: str, *, laid: Laid | None = None, is_refused: bool = False
 ) -> TriangulationReading:
     """The result where there are no ranges, saying why."""
     return TriangulationReading(
-        reading_records=missing_records(lacks),
+        reading_records=missing_records(lacks, period, is_refused=is_refused),
         inputs=evidence.inputs,
         currency=evidence.currency,
         period=period,
         asked=how,
         laid=laid,
         lacks=lacks,
+        is_refused=is_refused,
         agreement=Agreement(None, (), 0, lacks),
     )
 

@@ -13,9 +13,9 @@ from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.sums import NONE
 from martech_lib.attribution.triangulation.carry import Lift, is_too_small, lift_of_all
-from martech_lib.attribution.triangulation.elsewhere import elsewhere, left_out
+from martech_lib.attribution.triangulation.elsewhere import elsewhere, left_out, unheard
 from martech_lib.attribution.triangulation.priors import LAST_TOUCH, LIFT_TEST, MULTI_TOUCH, PLATFORM, SURVEY
-from martech_lib.attribution.triangulation.seen import Cover, Seen, Supply, cover_of, days_of, spend_of, summed
+from martech_lib.attribution.triangulation.seen import Cover, LeftOut, Seen, Supply, cover_of, days_of, spend_of, summed
 from martech_lib.core.errors import nearest
 from martech_lib.core.spoken import count, number
 from martech_lib.core.stats import normal_quantile
@@ -41,7 +41,7 @@ def supply(
             or spared, and those set aside.
     """
     known = set(evidence.registers["channels"]["channel"])
-    found, notes = [*_last_touch(rows), *_multi_touch(rows)], []
+    found, notes, silent = [*_last_touch(rows), *_multi_touch(rows)], [], []
     if evidence.reads_paths:
         notes.append(f"{NO_MONTHS}{ALL_SPEND if 'spend' in evidence.registers else ''}")
     else:
@@ -51,6 +51,7 @@ def supply(
             *elsewhere(evidence, period),
             *_tests(evidence, period),
         ]
+        silent = [*unheard(evidence, period), *tests_unheard(evidence, period)]
         notes += [*left_out(evidence, period), *tests_left_out(evidence, period)]
     strangers = sorted({seen.channel for seen in found} - known)
     if strangers:
@@ -63,7 +64,7 @@ def supply(
     kept = tuple(
         seen._replace(month=period.words) for seen in found if seen.channel in known and seen.channel not in apart
     )
-    return Supply(kept, tuple(notes))
+    return Supply(kept, tuple(notes), tuple(silent))
 
 
 def _last_touch(rows: Sequence[CreditRow]) -> Iterator[Seen]:
@@ -144,8 +145,15 @@ def _tests(evidence: Evidence, period: Period) -> Iterator[Seen]:
 
 def tests_left_out(evidence: Evidence, period: Period) -> list[str]:
     """Which tests are not heard, and why."""
-    told = _told_tests(evidence, spend_of(evidence, period))
-    return [f"left out: the test {row['test_id']} of {row['channel']}, {why}" for row, why in told if why]
+    return [f"left out: {each.words}" for each in tests_unheard(evidence, period)]
+
+
+def tests_unheard(evidence: Evidence, period: Period) -> list[LeftOut]:
+    """The same by channel."""
+    told = [each for each in _told_tests(evidence, spend_of(evidence, period)) if each[1]]
+    return [
+        LeftOut((str(row["channel"]),), f"the test {row['test_id']} of {row['channel']}, {why}") for row, why in told
+    ]
 
 
 def _told_tests(evidence: Evidence, spent: Mapping[str, float]) -> Iterator[tuple[Mapping[Any, Any], str]]:

@@ -9,10 +9,10 @@ from martech_lib.attribution.triangulation.budget import LEAST_MOVE
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
 from martech_lib.attribution.triangulation.ranges import Pull, Range
+from martech_lib.attribution.triangulation.records import NEEDS_SPEND, no_overcounts
 from martech_lib.attribution.triangulation.testing import HELD, NO_DAYS, NextTest
 from martech_lib.core.spoken import count, day, fitting, listed, number, percent, whole_money
 
-NEEDS_SPEND = "Not measured: needs spend.csv with at least two channels that have a range."
 AN = (8, 11, 18)  # weeks that are said with "an"
 STRONG = 1.15  # a lens that moves an estimate by less hardly pulls
 
@@ -23,13 +23,17 @@ def headline(reading: TriangulationReading) -> str:
         return f"There are no ranges: {reading.lacks}."
     lenses, ranges = reading.lenses, reading.ranges
     if len(lenses) < 2:
-        return (
-            f"Red flag: attribution from a single source. Only {lenses[0]} speaks of the channels, so a range says how "
-            f"far that lens usually errs and no more. {_most(ranges)}"
-        )
+        return f"Red flag: attribution from a single source. {_only(lenses[0])} {_most(ranges)}"
     one = " All of them read the same touches, so that they are one source." if reading.is_one_source else ""
     speak = f"{count(len(lenses), 'lens', plural='lenses')} speak of {reading.period.words}.{one}"
     return f"{speak} {_most(ranges)} {_guesses(reading)}".rstrip()
+
+
+def _only(lens: str) -> str:
+    """What stands behind the ranges where one lens speaks."""
+    if lens == LIFT_TEST:  # of a test no usual error is believed: its own interval is all
+        return "Only lift tests speak of the channels, so each range is as sure as its test and nothing else checks it."
+    return f"Only {lens} speaks of the channels, so a range says how far that lens usually errs and no more."
 
 
 def _guesses(reading: TriangulationReading) -> str:
@@ -100,11 +104,11 @@ def pulls(reading: TriangulationReading) -> str:
 
 def overcounts(reading: TriangulationReading) -> str:
     """By how much platforms claim too much, by all lenses together."""
-    told = reading.overcounts
-    if not told:
-        return _not_measured(reading) or "Not measured: needs platform_reported.csv for the period."
-    if len(reading.lenses) < 2:
-        return "Not measured: with the platforms alone there is nothing to hold their claims against."
+    if reading.lacks:
+        return _not_measured(reading)
+    told, lacking = reading.overcounts, no_overcounts(reading)
+    if lacking:
+        return _lacking(*lacking)
     low, high = USUAL_CLAIM
     above = [o for o in told if o.verdict == "above"]
     worst = told[0]
@@ -148,7 +152,7 @@ def next_test(reading: TriangulationReading) -> str:
     if reading.no_budget:
         return f"Refused, as the limits do not fit: {reading.no_budget}"
     if reading.stakes is None:
-        return _not_measured(reading) or NEEDS_SPEND
+        return _not_measured(reading) or _lacking("not measured", NEEDS_SPEND)
     said = (
         f"Not knowing the effects for certain costs about {number(reading.stakes, 1)} conversions a period that the "
         "best budget would gain."
@@ -164,7 +168,7 @@ def budget(reading: TriangulationReading) -> str:
     if reading.no_budget:
         return f"Refused, as the limits do not fit: {reading.no_budget}"
     if found is None:
-        return _not_measured(reading) or NEEDS_SPEND
+        return _not_measured(reading) or _lacking("not measured", NEEDS_SPEND)
     sure = f"better than today's with a probability of {percent(found.better, 0)}"
     gain = f"{number(found.gain, 1)} conversions a period ({number(found.lower, 1)} to {number(found.upper, 1)})"
     if found.is_hold and not reading.asked.limits.step:
@@ -257,7 +261,11 @@ def _most(ranges: Sequence[Range]) -> str:
 
 
 def _not_measured(reading: TriangulationReading) -> str:
-    return f"Not measured: {reading.lacks}." if reading.lacks else ""
+    return _lacking("refused" if reading.is_refused else "not measured", reading.lacks) if reading.lacks else ""
+
+
+def _lacking(status: str, reason: str) -> str:
+    return f"{status.capitalize()}: {reason}."
 
 
 def _ratio(pull: Pull) -> float:
