@@ -16,6 +16,7 @@ from martech_lib.attribution.question import Period
 from martech_lib.attribution.sums import NONE, Sums
 from martech_lib.attribution.walks import Walks
 from martech_lib.core.errors import nearest
+from martech_lib.core.parse import folded
 
 USUAL_CLAIM = (1.5, 3.0)  # platforms usually claim so many times what is theirs
 MEDIA_MIX, LAST_TOUCH, MULTI_TOUCH = "media mix", "last touch", "multi-touch"
@@ -224,6 +225,6 @@ def _summed(
     frame = evidence.registers[register]
     kept = np.array([period.holds(day) for day in pd.to_datetime(frame[when])], dtype=bool)
     for column, value in where.items():
-        kept &= (frame[column].astype("string").str.lower() == value).to_numpy()
+        kept &= np.array([folded(str(cell)) == value for cell in frame[column]], dtype=bool)
     sums = frame[kept].dropna(subset=[amount]).groupby("channel")[amount].sum()
     return {str(channel): float(total) for channel, total in sums.items()}

@@ -17,7 +17,7 @@ from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import BudgetMove, move, plan_of
 from martech_lib.attribution.triangulation.laid import Asked, Laid, Missing, Source, laid_out, refuse_strangers
-from martech_lib.attribution.triangulation.priors import LIFT_TEST, PLATFORM, checked_priors
+from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX, PLATFORM, checked_priors
 from martech_lib.attribution.triangulation.ranges import Pull, Range, Triangulation, pooled_ranges
 from martech_lib.attribution.triangulation.records import as_reason, missing_records, records
 from martech_lib.attribution.triangulation.seen import Seen, days_of
@@ -228,11 +228,12 @@ def _decided(reading: TriangulationReading) -> TriangulationReading:
     found, laid = reading.triangulation, reading.laid
     assert found is not None and laid is not None
     limits = reading.asked.limits
+    curves = {} if MEDIA_MIX in reading.asked.without else laid.curves
     # Until the next quarter's test a budget can be moved further than in one step.
     in_a_quarter = replace(limits, step=max(limits.step, QUARTER_STEP))
     try:
         plan, far = (
-            plan_of(found.sights.channels, found.effects, laid.spend, curves=laid.curves, limits=asked)
+            plan_of(found.sights.channels, found.effects, laid.spend, curves=curves, limits=asked)
             for asked in (limits, in_a_quarter)
         )
     except UserError as error:

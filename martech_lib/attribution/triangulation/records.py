@@ -46,9 +46,9 @@ def _lacking(metric: str, status: Status, reason: str) -> Reading:
     return Reading(metric, unit=UNITS[metric], status=status, reason=reason)
 
 
-def as_reason(error: Exception) -> str:
+def as_reason(said: object) -> str:
     """What an error says, to stand behind a colon."""
-    said = str(error).rstrip(".")
+    said = str(said).rstrip(".")
     return f"{said[:1].lower()}{said[1:]}"
 
 
@@ -136,6 +136,9 @@ def _overcounts(reading: TriangulationReading) -> Iterator[Reading]:
 
 def _decisions(reading: TriangulationReading) -> Iterator[Reading]:
     told = reading.budget
+    if reading.no_budget:
+        yield from (_lacking(metric, "refused", as_reason(reading.no_budget)) for metric in OF_MONEY)
+        return
     if reading.stakes is None or told is None:
         yield from (_lacking(metric, "not measured", NEEDS_SPEND) for metric in OF_MONEY)
         return

@@ -9,7 +9,7 @@ from martech_lib.attribution.triangulation.budget import LEAST_MOVE
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
 from martech_lib.attribution.triangulation.ranges import Pull, Range
-from martech_lib.attribution.triangulation.records import NEEDS_SPEND, no_overcounts
+from martech_lib.attribution.triangulation.records import NEEDS_SPEND, as_reason, no_overcounts
 from martech_lib.attribution.triangulation.testing import HELD, NO_DAYS, NextTest
 from martech_lib.core.spoken import count, day, fitting, listed, number, percent, whole_money
 
@@ -149,10 +149,8 @@ def agreement(reading: TriangulationReading) -> str:
 
 def next_test(reading: TriangulationReading) -> str:
     """What not knowing costs, and which channel to test."""
-    if reading.no_budget:
-        return f"Refused, as the limits do not fit: {reading.no_budget}"
     if reading.stakes is None:
-        return _not_measured(reading) or _lacking("not measured", NEEDS_SPEND)
+        return no_budget(reading)
     said = (
         f"Not knowing the effects for certain costs about {number(reading.stakes, 1)} conversions a period that the "
         "best budget would gain."
@@ -165,10 +163,8 @@ def next_test(reading: TriangulationReading) -> str:
 def budget(reading: TriangulationReading) -> str:
     """The move of budget, its gain and how sure it is; or to hold."""
     found = reading.budget
-    if reading.no_budget:
-        return f"Refused, as the limits do not fit: {reading.no_budget}"
     if found is None:
-        return _not_measured(reading) or _lacking("not measured", NEEDS_SPEND)
+        return no_budget(reading)
     sure = f"better than today's with a probability of {percent(found.better, 0)}"
     gain = f"{number(found.gain, 1)} conversions a period ({number(found.lower, 1)} to {number(found.upper, 1)})"
     if found.is_hold and not reading.asked.limits.step:
@@ -182,6 +178,13 @@ def budget(reading: TriangulationReading) -> str:
     sides = "; ".join(part for part in (_side("more for", ups), _side("less for", downs)) if part)
     gains = f"That gains about {gain} and is {sure}.{_of_total(reading)}"
     return f"Move budget: {sides}. {gains} {_curves(reading)}{_beware(reading)}"
+
+
+def no_budget(reading: TriangulationReading) -> str:
+    """Why there is no move of budget, nor a test for its sake."""
+    if reading.no_budget:
+        return _lacking("refused", as_reason(reading.no_budget))
+    return _not_measured(reading) or _lacking("not measured", NEEDS_SPEND)
 
 
 def _of_total(reading: TriangulationReading) -> str:

@@ -251,8 +251,7 @@ class AttributionApp:
         page = self.state.reading
         if page is None or page.triangulated is None or name == "against_truth":
             return self._instead("against_truth")
-        lacks = page.triangulated.lacks or "needs spend.csv with at least two channels that have a range"
-        return f"Not measured: {lacks}."
+        return lens_words.no_budget(page.triangulated)
 
     def _markup(self, render: Callable[[AttributionReading], str], *, always: bool = False) -> Any:
         def shown() -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from martech_lib import attribution
 from martech_lib.attribution import AttributionReading, Evidence, Journeys, Question, Segment
+from martech_lib.attribution.evidence import UNCUT
 from martech_lib.attribution.segment import segment_of
 from martech_lib.attribution.triangulation.backlog import backlog_row
 from martech_lib.attribution.triangulation.elsewhere import left_out, names_of_lenses, refuse_foreign
@@ -31,9 +32,6 @@ NO_READING = "There is no credit yet to download: mend what the message above na
 NO_LENSES = "Lenses are laid beside conversions: mend what the message above names, or supply conversions.csv first."
 NO_MONTHS = (
     "A table of paths has no months, so that no lens of a month can be laid beside it: open logs of touches instead."
-)
-UNCUT = (
-    "A table of paths has no users and no times, so it is read whole: customers, rows and channels cannot be set aside."
 )
 
 
