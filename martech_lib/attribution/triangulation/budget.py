@@ -10,6 +10,7 @@ import numpy as np
 
 from martech_lib.attribution.triangulation.carry import ELASTICITY, ELASTICITY_SD
 from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.spoken import in_full
 from martech_lib.core.stats import Array
 
 STEP = 0.2
@@ -45,11 +46,11 @@ class Limits:
         """Itself. Raises UserError for what makes no sense."""
         for name, low, high in (("step", 0, 1), ("elasticity", LEAST_ELASTICITY, MOST_ELASTICITY), ("sure", 0.5, 1)):
             if not low <= getattr(self, name) <= high:
-                raise UserError(f"{name} came as {getattr(self, name):g}; allowed is from {low:g} to {high:g}.")
+                raise UserError(f"{name} came as {in_full(getattr(self, name))}; allowed is from {low:g} to {high:g}.")
         for words, amounts in (("floor", self.floors), ("ceiling", self.ceilings)):
             for channel, amount in amounts.items():
                 if not amount >= 0:
-                    raise UserError(f"the {words} of {channel} came as {amount:g}; allowed is money from 0 on.")
+                    raise UserError(f"the {words} of {channel} came as {in_full(amount)}; allowed is money from 0 on.")
         for channel, floor in self.floors.items():
             if floor > self.ceilings.get(channel, np.inf):
                 raise UserError(f"the floor of {channel}, {floor:,.0f}, is above its ceiling.")
@@ -102,6 +103,11 @@ class BudgetMove:
     reason: str
     by_total: float
 
+    @property
+    def is_still(self) -> bool:
+        """Whether the mix stays as it is: there is no move to be sure or unsure of."""
+        return _is_still(np.array([m.then for m in self.moves]), np.array([m.now for m in self.moves]))
+
 
 class Plan(NamedTuple):
     """What a budget is decided from: channels with spend and an effect.
@@ -148,10 +154,12 @@ def plan_of(
         UserError: The limits leave no budget.
     """
     limits.checked()
+    paid = sorted(name for name, amount in spend.items() if amount > 0)
     for name in (*limits.floors, *limits.ceilings):
-        if name not in spend:
+        if name not in paid:
             told = f"a floor or ceiling names '{shown(name)}', which has no spend in the period"
-            raise UserError(f"{told}{did_you_mean(name, spend) or '.'}")
+            there = f" Those with spend are {', '.join(paid)}." if paid else ""
+            raise UserError(f"{told}{did_you_mean(name, paid) or '.'}{there}")
     places = [at for at, name in enumerate(channels) if spend.get(name, 0.0) > 0]
     names = tuple(channels[at] for at in places)
     now = np.array([spend[name] for name in names])
@@ -209,13 +217,12 @@ def move(plan: Plan, limits: Limits, *, level: float) -> BudgetMove | None:
     drawn = (gained - of_total).sum(axis=1)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     better, gain = float((drawn > 0).mean()), float(drawn.mean())
-    scaled = shares * plan.spend.sum() / plan.budget if plan.budget else shares
-    is_still = bool(np.all(np.abs(scaled - 1) < LEAST_MOVE))
+    is_still = _is_still(shares * plan.spend, plan.spend)
     total = plan.budget / plan.spend.sum()
     is_allowed = bool(np.all((plan.low <= total + 1e-9) & (total - 1e-9 <= plan.high)))  # today's mix at that total
     is_hold = is_still or (is_allowed and better < limits.sure)
     reason = (
-        "no move within the limits gains anything"
+        _why_still(plan, limits)
         if is_still
         else f"the best move would be better than today's budget with a probability of {better:.0%}"
     )
@@ -224,6 +231,21 @@ def move(plan: Plan, limits: Limits, *, level: float) -> BudgetMove | None:
     moves = tuple(Move(n, float(s), float(s * x), float(e), told, float(g)) for n, s, x, e, told, g in rows)
     by_total = float(of_total.sum(axis=1).mean())
     return BudgetMove(moves, gain, float(low), float(high), level, better, is_hold, reason, by_total)
+
+
+def _is_still(then: Array, now: Array) -> bool:
+    """Whether no channel's share of all money moves by more than a trifle."""
+    total = then.sum() / now.sum()
+    return bool(np.all(np.abs(then / now / (total or 1.0) - 1) < LEAST_MOVE))
+
+
+def _why_still(plan: Plan, limits: Limits) -> str:
+    """Why the mix stays as it is."""
+    if limits.step < LEAST_MOVE:
+        return f"a largest change of {in_full(limits.step, unit='share')} of a channel's spend allows no move"
+    if bool(np.all(plan.high - plan.low < LEAST_MOVE)):
+        return "the floors and ceilings allow no move"
+    return "no move within the limits gains anything"
 
 
 def _powers(plan: Plan) -> Array:

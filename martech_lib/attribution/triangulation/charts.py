@@ -134,8 +134,9 @@ def budget(reading: TriangulationReading) -> alt.LayerChart:
         tooltip=draw.tooltip(channel="Channel", kind="When", said="Spend"),
     )  # fmt: skip
     found = reading.budget
-    hold = " It is too unsure to be made." if found is not None and found.is_hold else ""
-    text = f"Spend by channel now and after the best move within the limits.{hold}"
+    text = "Spend by channel now and after the best move within the limits."
+    if found is not None and found.is_hold:
+        text += f" There is none: {found.reason}." if found.is_still else " It is too unsure to be made."
     return draw.finished([bars], {"rows": frame}, text, rows=len(order))
 
 

@@ -177,16 +177,12 @@ def ranges_alone(
         return unpooled(evidence, period, asked, NEEDS_A_LENS, laid=laid)
     if all(seen.lens in asked.without for seen in laid.supplied.seen):
         return unpooled(evidence, period, asked, "needs at least one lens that is switched on", laid=laid)
+    sights = arranged(laid.heard(asked), laid.kinds, checked_priors(asked.priors))
     try:
-        found = _pooled(laid, asked)
+        found = pooled_ranges(sights, laid.conversions, level=asked.level, order=tuple(laid.kinds.index))
     except UserError as error:
         return unpooled(evidence, period, asked, as_reason(error), laid=laid, is_refused=True)
     return _read(laid, asked, found)
-
-
-def _pooled(laid: Laid, how: Asked) -> Triangulation:
-    sights = arranged(laid.heard(how), laid.kinds, checked_priors(how.priors))
-    return pooled_ranges(sights, laid.conversions, level=how.level, order=tuple(laid.kinds.index))
 
 
 def _read(laid: Laid, asked: Asked, found: Triangulation) -> TriangulationReading:

@@ -154,9 +154,9 @@ def _number(column: pd.Series, name: str, *, low: float) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
     wrong = ~numbers.between(low, WIDEST)
     if wrong.any():
-        came = shown(column[wrong].iloc[0])
-        allowed = f"a number from {low:g} to {WIDEST:g}, as a natural logarithm"
-        raise UserError(f"priors, {name}: '{came}' is not allowed; give {allowed}.")
+        cell = column[wrong].iloc[0]
+        came = "came blank" if pd.isna(cell) else f"came as '{shown(cell)}'"
+        raise UserError(f"priors: {name} {came}; give a number from {low:g} to {WIDEST:g}, as a natural logarithm.")
     return numbers.astype("float64")
 
 

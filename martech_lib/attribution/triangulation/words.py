@@ -167,8 +167,8 @@ def budget(reading: TriangulationReading) -> str:
         return no_budget(reading)
     sure = f"better than today's with a probability of {percent(found.better, 0)}"
     gain = f"{number(found.gain, 1)} conversions a period ({number(found.lower, 1)} to {number(found.upper, 1)})"
-    if found.is_hold and not reading.asked.limits.step:
-        return f"Hold the mix: a step of 0 % lets no channel's spend change.{_of_total(reading)}{_beware(reading)}"
+    if found.is_hold and found.is_still:
+        return f"Hold the mix: {found.reason}.{_of_total(reading)}{_beware(reading)}"
     if found.is_hold:
         hold = f"Hold the mix: the best move within the limits would gain {gain} and be {sure}; that is too unsure."
         return f"{hold}{_of_total(reading)}{_beware(reading)}"

@@ -113,8 +113,7 @@ class AttributionState:
             raise TableError(found.problems)
         evidence = replace(self._evidence, registers={**self._evidence.registers, "lenses": found.frame})
         refuse_foreign(found.frame, evidence, self._reading.period, name=name, lines=lines)
-        # A lens that was switched off and is in the new table no longer is no longer off either.
-        asked = self.asked._replace(without=tuple(n for n in self.asked.without if n in names_of_lenses(evidence)))
+        asked = _without_gone(self.asked, evidence)
         self._refuse_unpooled(evidence, asked)
         self._take(evidence, self.question, asked=asked, journeys=self._journeys)
         self.faults = []
@@ -176,7 +175,8 @@ class AttributionState:
                 raise UserError(f"{name} has no rows of paths: a header and below it path, conversions.")
             evidence = Evidence(profile=self._currency(), paths=uploaded.log("paths").to_pandas())
             notes = next(status.notes for status in uploaded.status() if status.table == "paths")
-        self._take(evidence, self.question._replace(segment=Segment()))
+        asked = _without_gone(self.asked, evidence)
+        self._take(evidence, self.question._replace(segment=Segment()), asked=asked)
         self.faults = []
         return list(notes)
 
@@ -229,6 +229,11 @@ class AttributionState:
             self.faults = []
         except Exception as error:
             self.faults = told(error)
+
+
+def _without_gone(asked: Asked, evidence: Evidence) -> Asked:
+    """The same where a lens that was switched off and is there no longer is no longer off either."""
+    return asked._replace(without=tuple(name for name in asked.without if name in names_of_lenses(evidence)))
 
 
 def _read(evidence: Evidence, question: Question, kept: dict[Question, Journeys]) -> Journeys:

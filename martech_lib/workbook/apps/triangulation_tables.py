@@ -169,7 +169,9 @@ def _kind(cell: Any, words: str) -> str:
 
 
 def overcounts_table(reading: TriangulationReading) -> str:
-    """Each platform's claim as a multiple of what it brought."""
+    """Each platform's claim as a multiple of what it brought; none where platforms alone say what that is."""
+    if len(reading.lenses) < 2:
+        return ""
     columns = [
         Column("channel", "Channel"), Column("claimed", "Claimed", number, True),
         Column("factor", "Times what it brought", str, True), Column("between", "Range", str, True),
