@@ -11,7 +11,7 @@ import pandas as pd
 from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.pooling import LIKELY_BASE
-from martech_lib.attribution.triangulation.priors import ALL_SHARING, LIFT_TEST, checked_priors
+from martech_lib.attribution.triangulation.priors import ALL_SHARING, LIFT_TEST, SURVEY, checked_priors
 from martech_lib.core.spoken import day, number, percent, whole_money
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
@@ -126,8 +126,9 @@ def how_table(reading: TriangulationReading) -> str:
 
 def _how(lens: str, reading: TriangulationReading) -> str:
     """How a lens was made that is made alike for every channel."""
-    told = {s.how for s in reading.seen if s.lens == lens}
-    return told.pop() if len(told) == 1 else "each channel's share of all answers, applied to all conversions"
+    if lens == SURVEY:
+        return "each channel's share of all answers, applied to all conversions"
+    return "; or ".join(sorted({s.how for s in reading.seen if s.lens == lens}))
 
 
 def priors_table(reading: TriangulationReading) -> str:
