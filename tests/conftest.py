@@ -1,12 +1,20 @@
-"""Nothing may hide: under MARTECH_REQUIRE_ALL=1 a skipped test, or one expected to fail, is a failure."""
+"""Nothing may hide: under MARTECH_REQUIRE_ALL=1 a skipped test, or one expected to fail, is a failure. And the sample with
+some tables changed."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
+import pandas as pd
 import pytest
+
+from martech_lib import Workspace, attribution
+from martech_lib.attribution import AttributionReading
+from martech_lib.core.places import sample_dir
 
 REQUIRE_ALL = os.environ.get("MARTECH_REQUIRE_ALL", "") not in ("", "0")
 
@@ -37,3 +45,23 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, Any]:
     if REQUIRE_ALL:
         _refuse_hiding(report)
     return report
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[..., AttributionReading]:
+    """`opened(lift_tests=change, ...)`: the page of the sample with some tables changed; None takes one out."""
+
+    def read(question: attribution.Question | None = None, **changes: Any) -> AttributionReading:
+        folder = copytree(sample_dir() / "fitness", tmp_path / "fitness", dirs_exist_ok=True)
+        (folder / "truth.csv").unlink(missing_ok=True)
+        for name, change in changes.items():
+            file = next(folder.glob(f"{name}.*"))
+            if change is None:
+                file.unlink()
+            elif file.suffix == ".parquet":
+                change(pd.read_parquet(file)).to_parquet(file, index=False)
+            else:
+                change(pd.read_csv(file, comment="#")).to_csv(file, index=False)
+        return attribution.read(Workspace.open(folder), question)
+
+    return read

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from shutil import copyfile, copytree
-from typing import Any
+from shutil import copyfile
 
 import pandas as pd
 import pytest
 
 from martech_lib import Workspace, attribution
-from martech_lib.attribution import AttributionReading, Evidence
+from martech_lib.attribution import Evidence
 from martech_lib.attribution import words as page_words
 from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.backlog import backlog_row
@@ -28,26 +27,6 @@ HEADER = "channel,lens,month,estimate,basis\n"
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
     return attribution.gather(Workspace.open(sample_dir() / "fitness"))
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., AttributionReading]:
-    """`opened(lift_tests=change, ...)`: the page of the sample with some tables changed; None takes one out."""
-
-    def read(question: attribution.Question | None = None, **changes: Any) -> AttributionReading:
-        folder = copytree(sample_dir() / "fitness", tmp_path / "fitness", dirs_exist_ok=True)
-        (folder / "truth.csv").unlink(missing_ok=True)
-        for name, change in changes.items():
-            file = next(folder.glob(f"{name}.*"))
-            if change is None:
-                file.unlink()
-            elif file.suffix == ".parquet":
-                change(pd.read_parquet(file)).to_parquet(file, index=False)
-            else:
-                change(pd.read_csv(file, comment="#")).to_csv(file, index=False)
-        return attribution.read(Workspace.open(folder), question)
-
-    return read
 
 
 def lenses_as(evidence: Evidence, rows: str) -> Evidence:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -215,24 +214,6 @@ def test_what_a_limit_or_switch_names_must_be_there(state: AttributionState, ask
 @pytest.fixture(scope="module")
 def state() -> AttributionState:
     return AttributionState(Workspace.open(sample_dir() / "fitness"))
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., AttributionReading]:
-    """`opened(lift_tests=change, ...)`: the page of the sample with some registers changed; None takes one out."""
-
-    def read(question: attribution.Question | None = None, **changes: Any) -> AttributionReading:
-        folder = copytree(sample_dir() / "fitness", tmp_path / "fitness", dirs_exist_ok=True)
-        (folder / "truth.csv").unlink(missing_ok=True)
-        for name, change in changes.items():
-            file = folder / f"{name}.csv"
-            if change is None:
-                file.unlink()
-            else:
-                change(pd.read_csv(file, comment="#")).to_csv(file, index=False)
-        return attribution.read(Workspace.open(folder), question)
-
-    return read
 
 
 def lenses_of(reading: AttributionReading) -> TriangulationReading:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import pandas as pd
@@ -17,26 +16,6 @@ from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.core.places import sample_dir
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., AttributionReading]:
-    """`opened(spend=change, ...)`: the page of the sample with some tables changed; None takes one out."""
-
-    def read(question: attribution.Question | None = None, **changes: Any) -> AttributionReading:
-        folder = copytree(sample_dir() / "fitness", tmp_path / "fitness", dirs_exist_ok=True)
-        (folder / "truth.csv").unlink(missing_ok=True)
-        for name, change in changes.items():
-            file = next(folder.glob(f"{name}.*"))
-            if change is None:
-                file.unlink()
-            elif file.suffix == ".parquet":
-                change(pd.read_parquet(file)).to_parquet(file, index=False)
-            else:
-                change(pd.read_csv(file, comment="#")).to_csv(file, index=False)
-        return attribution.read(Workspace.open(folder), question)
-
-    return read
 
 
 def lenses_of(reading: AttributionReading) -> TriangulationReading:
