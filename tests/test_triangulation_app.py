@@ -51,7 +51,7 @@ def pooled(state: AttributionState) -> TriangulationReading:
     [
         (Question(month="October"), None, "October"),
         (None, Asked(without=("nonsense",)), "lenses_off names 'nonsense', which is no lens."),
-        (None, Asked(limits=Limits(floors={"nonsense": 1.0})), "'nonsense', which has no spend in the period."),
+        (None, Asked(limits=Limits(floors={"nonsense": 1.0})), "'nonsense', which is no channel. They are affiliate"),
     ],
 )
 def test_what_is_refused_at_opening_is_told_beside_the_usual_answer(
@@ -105,6 +105,15 @@ def test_limits_of_another_period_refuse_the_budget_and_not_the_ranges(state: At
     assert "'video', which has no spend" in state.faults[0] and state.asked.limits.floors == {"video": 1.0}
     state.pool(**asked_of({"floors": ""}, state.asked)._asdict())
     assert not state.faults and pooled(state).budget is not None
+
+
+def test_a_limit_of_the_notebook_that_a_month_does_not_allow_refuses_its_budget_alone(workspace: Workspace) -> None:
+    state = AttributionState(workspace, Question(month="2026-08"), asked=Asked(limits=Limits(floors={"video": 1.0})))
+    assert not state.faults and pooled(state).ranges
+    assert budget(pooled(state)).startswith("Refused")
+    metrics = {row.metric: row for row in pooled(state).reading_records}
+    assert metrics["attribution.budget_gain"].status == "refused"
+    assert "'video', which has no spend in the period" in metrics["attribution.budget_gain"].reason
 
 
 def test_a_lens_that_is_off_and_then_gone_blocks_nothing(state: AttributionState) -> None:
@@ -191,8 +200,8 @@ def test_controls_show_what_a_link_asks_to_the_last_digit(state: AttributionStat
     asked = {"budget": "1234567.5", "ceilings": "video=7654321", "step": 0.9, "elasticity": 0.93}
     state.asked = asked_of(asked, state.asked)
     controls = PoolingControls(state, lambda: None)
-    assert controls._fields["budget"].value == "1234567.5"
-    assert controls._fields["ceilings"].value == "video=7654321"
+    assert controls._fields["budget"].value == "1,234,567.5"
+    assert controls._fields["ceilings"].value == "video=7,654,321"
     assert controls._sliders["step"].value == 0.9 and controls._sliders["elasticity"].value == 0.93
     assert state.asked.limits.step == 0.9
 
@@ -210,3 +219,24 @@ def test_beliefs_that_make_no_sense_are_refused_and_leave_no_table(state: Attrib
         triangulated(state._evidence, state.reading, asked=Asked(priors=priors))
     state.pool(without=tuple(pooled(state).lenses))
     assert triangulation_tables.priors_table(pooled(state)) == ""
+
+
+def test_of_two_limits_that_do_not_fit_a_period_one_is_mended_at_a_time(state: AttributionState) -> None:
+    state.pool(**asked_of({"floors": "video=100", "budget": "26000"}, state.asked)._asdict())
+    assert not state.faults
+    state.ask(month="2026-08")
+    with pytest.raises(UserError, match="There is no test to write down: a floor or ceiling names 'video'"):
+        state.next_test_csv()
+    state.pool(**asked_of({"floors": ""}, state.asked)._asdict())
+    assert not state.faults and "a budget of 26,000 cannot be reached" in pooled(state).no_budget
+    state.pool(**asked_of({"budget": ""}, state.asked)._asdict())
+    assert not state.faults and pooled(state).budget is not None
+
+
+def test_money_is_shown_in_full_and_read_again_as_it_was(workspace: Workspace) -> None:
+    values = {"floors": "video=1.5; display=0.25", "ceilings": "video=1234570", "conversion_value": "1234567.891"}
+    asked = asked_of(values)
+    fields = PoolingControls(AttributionState(workspace, asked=asked), lambda: None)._fields
+    assert fields["ceilings"].value == "video=1,234,570" and fields["conversion_value"].value == "1,234,567.891"
+    again = asked_of({name: field.value for name, field in fields.items()})
+    assert again.limits == asked.limits and again.value == asked.value

@@ -194,7 +194,7 @@ def test_a_floor_above_todays_spend_is_not_answered_by_holding() -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"floors": "vidoe=2000"}, "names 'vidoe', which has no spend in the period; did you mean video?"),
+        ({"floors": "vidoe=2000"}, "names 'vidoe', which is no channel; did you mean video?"),
         ({"floors": "video=-5"}, "the floor of video came as -5"),
         ({"conversion_value": "-5"}, "conversion_value came as -5"),
         ({"lenses_off": "plattform"}, "names 'plattform', which is no lens; did you mean platform?"),

@@ -122,6 +122,18 @@ def refuse_strangers(without: Sequence[str], evidence: Evidence) -> None:
             )
 
 
+def refuse_strangers_in(limits: Limits, laid: Laid) -> None:
+    """Raise UserError for a floor or a ceiling of what is no channel, in whatever month."""
+    known = {*laid.kinds.index, *laid.spend}
+    for name in (*limits.floors, *limits.ceilings):
+        if name not in known:
+            near = did_you_mean(name, known) or "."
+            raise UserError(
+                f"a floor or ceiling names '{shown(name)}', which is no channel{near} "
+                f"They are {', '.join(sorted(known))}."
+            )
+
+
 def laid_out(source: Source) -> Laid:
     """Gather and check every lens. Raises Missing, and TableError or UserError for rows that cannot be read."""
     evidence, total = source.evidence, source.total

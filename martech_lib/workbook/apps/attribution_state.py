@@ -160,6 +160,8 @@ class AttributionState:
         found = self._reading.triangulated if self._reading else None
         if found is None:
             raise UserError("There is no test to write down: see above what is missing.")
+        if found.no_budget:
+            raise UserError(f"There is no test to write down: {found.no_budget}")
         return found
 
     def upload(self, name: str, data: bytes) -> list[str]:
@@ -206,10 +208,14 @@ class AttributionState:
 
     def _pooled_as(self, evidence: Evidence, answer: AttributionReading, asked: Asked) -> AttributionReading:
         """The answer with the lenses laid together. Raises UserError for new limits that the period's money does not
-        allow; those that another period allowed are told on the page."""
+        allow; those that stood already, in another period or the notebook, are told on the page."""
         found = attribution.triangulated(evidence, answer, asked=asked)
         refused = found.triangulated.no_budget if found.triangulated else ""
-        if refused and asked.limits != self.asked.limits:
+        if not refused or self._reading is None or asked.limits == self.asked.limits:
+            return found
+        standing = self._reading.triangulated.no_budget if self._reading.triangulated else ""
+        # Of two limits that do not fit one is mended at a time: another reason than before is a step on.
+        if not standing or refused == standing:
             raise UserError(refused)
         return found
 

@@ -203,7 +203,11 @@ def _pairs(text: str, name: str) -> dict[str, float]:
 
 
 def _amount(value: float | None) -> str:
-    return "" if value is None else f"{value:.15g}"
+    """Money as it can be read again, with every digit that was asked: 1,234,570, or 0.5."""
+    if value is None:
+        return ""
+    amount = float(value)
+    return f"{amount:,.0f}" if amount.is_integer() else f"{amount:,}"
 
 
 def _amounts(values: Mapping[str, float]) -> str:
