@@ -160,7 +160,7 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
     pooled = known if on_log.channels == sights.channels else None
     shares = (0.5, (1 - level) / 2, (1 + level) / 2)
     needs_draws = _needs_draws(sights, pooled, conversions)
-    draws = sample(sights, conversions, known, shares=shares) if needs_draws else None
+    draws, error = sample(sights, conversions, known, shares=shares) if needs_draws else (None, 0.0)
     ends = _ends(pooled, draws, shares)
     judged = _judged(sights, conversions, laid)
     rows = {
@@ -168,7 +168,7 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
         for name, middle, low, high in zip(sights.channels, *ends.tolist(), strict=True)
     }
     ranges = tuple(rows.get(name, Range(name, None, None, None, level, "untested")) for name in map(str, order))
-    method, error = ("weighted draws", draws.error(shares)) if draws else ("closed form", 0.0)
+    method = "weighted draws" if draws else "closed form"
     return Triangulation(ranges, sights, conversions, level, method, pooled, draws, judged.weak, error)
 
 

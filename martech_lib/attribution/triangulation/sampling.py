@@ -39,8 +39,11 @@ LONG_TAIL = 50.0  # standard deviations: beyond, the tail of a normal is an expo
 ROOM = 0.9  # where no draw keeps the cap, the fit begins with channels that fill so much of it
 
 
-def sample(sights: Sights, conversions: float, pooled: Pooled | None, *, shares: Sequence[float]) -> Draws:
-    """Draw the channels' conversions, heeding tests on their own scale and the conversions there were.
+def sample(
+    sights: Sights, conversions: float, pooled: Pooled | None, *, shares: Sequence[float]
+) -> tuple[Draws, float]:
+    """Draw the channels' conversions, heeding tests on their own scale and the conversions there were; with them the
+    relative error of the least certain quantile.
 
     Args:
         sights: What the lenses see.
@@ -74,7 +77,7 @@ def sample(sights: Sights, conversions: float, pooled: Pooled | None, *, shares:
         more = points(target.width, range(start + have, start + min(int(have * times), most // SIZE)))
         cloud = cloud.and_also(target.drawn(more) if fit is None else target.fitted(more, fit))
         draws = target.weighed(cloud)
-    return draws
+    return draws, error
 
 
 def _refuse_far_beyond(target: _Target, cloud: _Cloud) -> None:

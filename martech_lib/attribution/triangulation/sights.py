@@ -26,6 +26,7 @@ from martech_lib.core.errors import UserError
 from martech_lib.core.stats import Array, normal_quantile
 
 Flags = npt.NDArray[np.bool_]
+Kind = tuple[str, str, str]  # a channel's role, whether it is remembered, whether it is a walled garden
 
 MATRICES = ("estimate", "error", "mean", "sd", "spread", "base_mean", "base_sd", "base_own")
 READ = ("channel", "lens", "family", "estimate", "lower", "upper", "level", "scale")
@@ -190,14 +191,15 @@ def _is_lost(rows: pd.DataFrame) -> pd.Series:
 
 def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
     """Rows on their scale, channels and priors, all checked already, as arrays."""
-    names, lenses = _in_order(rows, kinds), tuple(sorted(rows["lens"].unique()))
+    kind_of = _kinds_of(kinds)
+    names, lenses = _in_order(rows, kind_of), tuple(sorted(rows["lens"].unique()))
     believed = rows_by_lens(priors)
     families = dict(zip(rows["lens"], rows["family"], strict=True))
-    biases = _biases(lenses, families, kinds.loc[list(names)], believed)
+    biases = _biases(lenses, families, {name: kind_of[name] for name in names}, believed)
     mean, sd, spread = np.array([bias[:3] for bias in biases.values()]).reshape(len(lenses), len(names), 3).T
     estimate, error = _seen(rows[rows["scale"] == "log"], (lenses, names), biases)
     bases = base_of(believed[ALL_SHARING])
-    base_mean, base_sd, base_own = _base(biases, [(name, str(kinds.loc[name, "role"])) for name in names], bases)
+    base_mean, base_sd, base_own = _base(biases, [(name, kind_of[name][0]) for name in names], bases)
     own: list[Any] = [row for row in rows.itertuples() if row.scale == "own"]
     return Sights(
         channels=names,
@@ -218,32 +220,32 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
     )
 
 
-def _in_order(rows: pd.DataFrame, kinds: pd.DataFrame) -> tuple[str, ...]:
+def _in_order(rows: pd.DataFrame, kind_of: Mapping[str, Kind]) -> tuple[str, ...]:
     """Channels by what is said of them: points are dealt out in their order, which is not to hang on their names."""
     told: dict[str, list[tuple[float | str, ...]]] = {}
     said = rows[["channel", "estimate", "lens", "lower", "upper", "level"]].fillna(-np.inf)
     for name, *of_channel in said.itertuples(index=False, name=None):
         told.setdefault(str(name), []).append(tuple(of_channel))
-    of_kind = kinds[[*KINDS]].astype(str)
-    keys = {
-        name: ([row[0] for row in sorted(all_of)], sorted(all_of), *of_kind.loc[name]) for name, all_of in told.items()
-    }
+    keys = {name: ([row[0] for row in sorted(its)], sorted(its), kind_of[name]) for name, its in told.items()}
     return tuple(sorted(keys, key=lambda name: (keys[name], name)))
+
+
+def _kinds_of(kinds: pd.DataFrame) -> dict[str, Kind]:
+    role, remembered, walled = (kinds[name].astype(str).tolist() for name in KINDS)
+    return dict(zip(kinds.index.astype(str), zip(role, remembered, walled, strict=True), strict=True))
 
 
 def _biases(
     lenses: tuple[str, ...],
     families: dict[str, str],
-    kinds: pd.DataFrame,
+    kind_of: Mapping[str, Kind],
     rows: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[tuple[str, str], Bias]:
     """(lens, channel) -> what is believed of it. Raises UserError where the table has no row."""
-    of_kind: dict[tuple[str, tuple[str, str, str]], Bias | None] = {}
+    of_kind: dict[tuple[str, Kind], Bias | None] = {}
     found = {}
-    columns = [kinds[name].astype(str).tolist() for name in ("channel", *KINDS)]
-    channels = [(name, (a, b, c)) for name, a, b, c in zip(*columns, strict=True)]
     for lens in lenses:
-        for name, kind in channels:
+        for name, kind in kind_of.items():
             asked = families[lens], kind
             if asked not in of_kind:
                 of_kind[asked] = bias_of(rows.get(asked[0], ()), asked[1])
