@@ -230,9 +230,9 @@ def test_conversions_must_be_some(conversions: object) -> None:
         triangulate(drawn(1).lenses, channels=drawn(1).channels, conversions=conversions)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("level", [0, 1, 80])
+@pytest.mark.parametrize("level", [0, 0.995, 1, 80])
 def test_a_level_is_a_probability(level: float) -> None:
-    with pytest.raises(UserError, match="between 0 and 1"):
+    with pytest.raises(UserError, match="a probability above 0 and up to 0.99"):
         triangulate(drawn(1).lenses, channels=drawn(1).channels, conversions=1e6, level=level)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from martech_lib import attribution
 from martech_lib.attribution import triangulated, usual_priors
 from martech_lib.attribution.question import Question
+from martech_lib.attribution.segment import Segment
 from martech_lib.attribution.triangulation.budget import Limits
 from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.attribution.triangulation.picture import TriangulationReading
-from martech_lib.attribution.triangulation.words import budget, next_test
+from martech_lib.attribution.triangulation.words import budget, next_test, verdict, verdicts
 from martech_lib.core.errors import UserError
 from martech_lib.core.workspace import Workspace
 from martech_lib.workbook.apps import triangulation_tables
@@ -101,10 +104,62 @@ def test_limits_of_another_period_refuse_the_budget_and_not_the_ranges(state: At
     assert next_test(reading).startswith("Refused")
     state.pool(without=("survey",))
     assert not state.faults and "survey" not in pooled(state).lenses
-    state.pool(**asked_of({"floors": "video=2"}, state.asked)._asdict())
-    assert "'video', which has no spend" in state.faults[0] and state.asked.limits.floors == {"video": 1.0}
+    state.pool(**asked_of({"sure": 0.9}, state.asked)._asdict())
+    assert not state.faults and state.asked.limits.sure == 0.9
+    assert "'video', which has no spend in the period" in budget(pooled(state))
     state.pool(**asked_of({"floors": ""}, state.asked)._asdict())
     assert not state.faults and pooled(state).budget is not None
+
+
+def test_both_of_two_bad_settings_at_opening_are_told(workspace: Workspace) -> None:
+    state = AttributionState(workspace, Question(month="October"), asked=Asked(without=("nonsense",)))
+    assert "October" in state.faults[0] and "nonsense" in state.faults[0] and pooled(state).ranges
+
+
+def test_a_link_to_another_month_with_a_limit_it_does_not_allow_is_answered(state: AttributionState) -> None:
+    asked = asked_of({"floors": "video=1", "lenses_off": "survey"}, state.asked)
+    state.ask(asked=asked, month="2026-08")
+    assert not state.faults and pooled(state).ranges and "survey" not in pooled(state).lenses
+    assert budget(pooled(state)).startswith("Refused")
+
+
+@pytest.mark.parametrize("question", [{"month": "2019-01"}, {"segment": Segment(customers="new")}])
+@pytest.mark.parametrize("asked", [{"lenses_off": "surveyy"}, {"floors": "vidoe=5"}])
+def test_a_mistyped_name_is_refused_whatever_the_page_shows(
+    state: AttributionState, question: dict[str, Any], asked: dict[str, str]
+) -> None:
+    state.ask(**question)
+    state.pool(**asked_of(asked, state.asked)._asdict())
+    assert "surveyy" in state.faults[0] or "vidoe" in state.faults[0]
+    assert state.asked == Asked()
+
+
+def test_what_is_wrong_with_a_workspace_stays_told(tmp_path: Path) -> None:
+    folder = tmp_path / "fitness"
+    shutil.copytree(FITNESS, folder, ignore=shutil.ignore_patterns("touches*", "truth*"))
+    spend = pd.read_csv(folder / "spend.csv")
+    spend.assign(date="31/02/x").to_csv(folder / "spend.csv", index=False)
+    state = AttributionState(Workspace.open(folder))
+    assert state.faults
+    before = list(state.faults)
+    state.ask(half_life_days=5.0)
+    state.pool(without=("survey",))
+    assert state.faults == before and state.reading is None
+
+
+def test_a_test_alone_is_not_said_to_agree(tmp_path: Path) -> None:
+    kept = ("conversions.parquet", "profile.csv", "channels.csv", "lift_tests.csv", "spend.csv")
+    for name in kept:
+        shutil.copy(FITNESS / name, tmp_path / name)
+    reading = pooled(AttributionState(Workspace.open(tmp_path)))
+    said = verdicts(reading) + " ".join(verdict(told, reading) for told in reading.ranges)
+    assert reading.ranges and "agree" not in said.lower() and "nothing else speaks of" in said
+
+
+def test_a_media_mix_that_is_off_supplies_no_curves(state: AttributionState) -> None:
+    assert any(move.is_supplied for move in (pooled(state).budget or pytest.fail("no budget")).moves)
+    state.pool(without=("media mix",))
+    assert not any(move.is_supplied for move in (pooled(state).budget or pytest.fail("no budget")).moves)
 
 
 def test_a_limit_of_the_notebook_that_a_month_does_not_allow_refuses_its_budget_alone(workspace: Workspace) -> None:
@@ -172,7 +227,7 @@ def test_of_two_settings_at_opening_the_good_one_is_kept(workspace: Workspace) -
 def test_an_upload_that_cannot_be_answered_leaves_no_journeys_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise UserError("not today")
 
     folder = tmp_path / "fitness"
@@ -181,7 +236,7 @@ def test_an_upload_that_cannot_be_answered_leaves_no_journeys_of_its_own(
     assert state.reading is not None
     before = state.reading.credit["conversions"].to_numpy(dtype="float64")
     with monkeypatch.context() as patch, pytest.raises(UserError, match="not today"):
-        patch.setattr(state, "_pooled_as", refused)
+        patch.setattr(attribution, "triangulated", refused)
         state.upload("paths.csv", b"path,conversions\nvideo > email,40\nemail,30\nvideo,10\n")
     state.ask(half_life_days=3.0)
     state.ask(half_life_days=Question().half_life_days)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import brentq
+from scipy.special import ndtr
 
 from martech_lib.attribution.triangulation import points as points_module
 from martech_lib.attribution.triangulation import triangulate
@@ -15,6 +17,7 @@ from martech_lib.attribution.triangulation.sights import OwnScale
 from martech_lib.attribution.triangulation.tilting import draw
 from martech_lib.core.errors import UserError
 
+COLUMNS = ["channel", "lens", "estimate", "lower", "upper", "level"]
 SHARES = (0.1, 0.5, 0.9)
 WIDE_SHARES = (0.005, *SHARES, 0.995)
 
@@ -135,7 +138,7 @@ def test_chance_moves_no_end_by_more_than_it_should(case: str, level: float, mon
         "alone and too many": ([(name, "lift test", 30, -10, 70) for name in "abcdef"], 100.0),
     }[case]
     frame = pd.DataFrame([(*row, *[None] * (5 - len(row)), 0.8) for row in lenses])
-    frame.columns = ["channel", "lens", "estimate", "lower", "upper", "level"]
+    frame.columns = COLUMNS
     names = sorted(frame["channel"].unique())
     channels = pd.DataFrame({"channel": names, "role": "both", "remembered": "yes", "walled_garden": "no"})
     ends, said = [], []
@@ -155,7 +158,7 @@ def test_chance_moves_no_end_by_more_than_it_should(case: str, level: float, mon
 def test_a_test_alone_that_says_nothing_is_none() -> None:
     frame = pd.DataFrame(
         [("z", "media mix", 300, 200, 450, 0.8), ("a", "lift test", 100, -6.4e4, 6.42e4, 0.8)],
-        columns=["channel", "lens", "estimate", "lower", "upper", "level"],
+        columns=COLUMNS,
     )
     channels = pd.DataFrame({"channel": ["a", "z"], "role": "both", "remembered": "yes", "walled_garden": "no"})
     found = triangulate(frame, channels=channels, conversions=1000.0).to_frame().set_index("channel")
@@ -167,7 +170,7 @@ def test_a_test_alone_that_says_nothing_is_none() -> None:
 def test_a_test_alone_above_all_there_was_is_refused() -> None:
     frame = pd.DataFrame(
         [("a", "lift test", 5000, 4900, 5100, 0.8), ("b", "lift test", 10, -10, 30, 0.8)],
-        columns=["channel", "lens", "estimate", "lower", "upper", "level"],
+        columns=COLUMNS,
     )
     channels = pd.DataFrame({"channel": ["a", "b"], "role": "both", "remembered": "yes", "walled_garden": "no"})
     with pytest.raises(UserError, match="cannot be reconciled with 1,000 conversions"):
@@ -185,7 +188,7 @@ def test_a_test_of_any_size_gives_a_range_or_none(bounds: tuple[float, float], i
         ("a", "lift test", estimate, estimate - half, estimate + half, 0.8),
     ]
     rows += [] if is_alone else [("a", "media mix", 60.0, 30.0, 120.0, 0.8)]
-    frame = pd.DataFrame(rows, columns=["channel", "lens", "estimate", "lower", "upper", "level"])
+    frame = pd.DataFrame(rows, columns=COLUMNS)
     channels = pd.DataFrame({"channel": ["a", "b"], "role": "both", "remembered": "yes", "walled_garden": "no"})
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         found = triangulate(frame, channels=channels, conversions=1e4).to_frame().set_index("channel")
@@ -194,3 +197,50 @@ def test_a_test_of_any_size_gives_a_range_or_none(bounds: tuple[float, float], i
     assert ends.loc["a"].isna().all() == (is_alone and says_nothing)
     assert (ends.dropna().diff(axis=1).iloc[:, 1:] > 0).all(axis=None)
     assert ends.loc["b", "estimate"] == pytest.approx(25, rel=0.5)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("conversions", [600.0, 900.0, 1500.0])
+def test_the_cap_is_heeded_wherever_an_end_hangs_on_it(conversions: float, level: float) -> None:
+    """One channel and one lens, with and without the cap: an end under it is a quantile of what keeps it."""
+    frame = pd.DataFrame([("a", "media mix", 60.0, 30.0, 120.0, 0.8)], columns=COLUMNS)
+    channels = pd.DataFrame({"channel": ["a"], "role": "both", "remembered": "yes", "walled_garden": "no"})
+    free = triangulate(frame, channels=channels, conversions=1e9, level=level).pooled
+    assert free is not None
+    kept = free.weights * ndtr((np.log(conversions) - free.mean[:, 0]) / free.sd[:, 0])
+    high = brentq(
+        lambda end: (free.weights * ndtr((end - free.mean[:, 0]) / free.sd[:, 0])).sum() - (1 + level) / 2 * kept.sum(),
+        -9.0,
+        np.log(conversions),
+    )
+    found = triangulate(frame, channels=channels, conversions=conversions, level=level).ranges[0].upper
+    assert found == pytest.approx(np.exp(high), rel=0.025)
+
+
+def test_more_room_never_turns_an_answer_into_a_refusal() -> None:
+    rng, rows = np.random.default_rng(0), []
+    for place in range(20):
+        middle = float(np.exp(rng.normal(4, 1)))
+        lenses = (("last touch", 1.0), ("platform", 2.0), ("survey", 0.8), ("media mix", 1.0))
+        rows += [(f"c{place:02}", lens, middle * by * float(np.exp(0.3 * rng.normal()))) for lens, by in lenses]
+    frame = pd.DataFrame(rows, columns=COLUMNS[:3]).assign(lower=None, upper=None, level=None)
+    names = frame["channel"].unique()
+    channels = pd.DataFrame({"channel": names, "role": "both", "remembered": "yes", "walled_garden": "no"})
+    total, answered = frame.loc[frame["lens"] == "media mix", "estimate"].sum(), []
+    for part in (0.05, 0.2, 0.4, 0.6, 0.9):
+        try:
+            found = triangulate(frame, channels=channels, conversions=part * total)
+        except UserError as error:
+            assert "no range can be told" in str(error) or "cannot be reconciled" in str(error)
+            answered.append(False)
+        else:
+            assert found.error < 0.05
+            answered.append(True)
+    assert answered == sorted(answered) and answered[-1] and not answered[0]
+
+
+def test_a_wide_test_that_found_something_is_heard() -> None:
+    rows = [("a", "media mix", 40.0, 30.0, 55.0, 0.8), ("a", "lift test", 4000.0, 2700.0, 5300.0, 0.8)]
+    channels = pd.DataFrame({"channel": ["a"], "role": "both", "remembered": "yes", "walled_garden": "no"})
+    found = triangulate(pd.DataFrame(rows, columns=COLUMNS), channels=channels, conversions=1e5)
+    assert found.ranges[0].verdict == "contradicted"

@@ -70,7 +70,10 @@ def test_an_error_that_is_not_given_is_that_of_the_row_that_fits() -> None:
         (changed("survey", remembered="perhaps"), "remembered: 'perhaps' is not allowed; give one of yes, no"),
         (changed("lift test", mean=0.2), "lift tests a bias; allowed is 0"),
         (changed("lift test", spread=0.1), "widen its interval in lift_tests"),
+        (changed("lift test", takes_base="yes"), "no touches or base"),
         (changed(ALL_SHARING, role=None), "go by role alone"),
+        (changed(ALL_SHARING, role=None).drop(columns=["error", "takes_base"]), "go by role alone"),
+        (pd.concat([usual_priors(), usual_priors()[["sd"]]], axis=1), "the column sd twice"),
         (changed(ALL_SHARING, remembered="yes"), "go by role alone"),
         (changed("survey", sd=-1.0), "sd came as '-1.0'; give a number from 0 to 3"),
         (changed("survey", sd=None), "sd came blank; give a number"),
@@ -84,3 +87,8 @@ def test_a_table_that_makes_no_sense_is_refused(table: pd.DataFrame, why: str) -
     with pytest.raises(UserError) as error:
         ranges(table)
     assert why in str(error.value) and ".." not in str(error.value)
+
+
+def test_an_edited_size_of_what_all_share_leaves_the_warning() -> None:
+    edited = triangulate(LENSES, channels=CHANNELS, conversions=1e6, priors=changed(ALL_SHARING, spread=0.0))
+    assert edited.sights.is_unchecked and edited.sights.shared_out == {"a", "b"}

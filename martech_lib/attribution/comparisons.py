@@ -219,8 +219,9 @@ def lenses(credited: pd.DataFrame, evidence: Evidence, period: Period, model: st
 def _summed(
     evidence: Evidence, register: str, when: str, amount: str, period: Period, **where: str
 ) -> Mapping[str, float]:
-    """Channel -> the sum of an amount over the register's rows of the period; empty without the register."""
-    if register not in evidence.registers:
+    """Channel -> the sum of an amount over the register's rows of the period; empty without the register, and beside a
+    table of paths where it speaks of months, as it is not known of which months that speaks."""
+    if register not in evidence.registers or (evidence.reads_paths and when == "month"):
         return {}
     frame = evidence.registers[register]
     kept = np.array([period.holds(day) for day in pd.to_datetime(frame[when])], dtype=bool)

@@ -23,7 +23,7 @@ from martech_lib.attribution.evidence import Evidence, Total, gather
 from martech_lib.attribution.journeys import Journeys
 from martech_lib.attribution.question import Period, Question
 from martech_lib.attribution.records import missing_records, records
-from martech_lib.attribution.triangulation.laid import Asked
+from martech_lib.attribution.triangulation.laid import Asked, refuse_what_is_none
 from martech_lib.attribution.triangulation.picture import (
     TriangulationReading,
     lay_together,
@@ -120,6 +120,7 @@ def triangulated(evidence: Evidence, reading: AttributionReading, *, asked: Aske
     if reading.lacks and evidence.conversions is None:
         return reading
     if reading.question.part:
+        refuse_what_is_none(how, evidence)
         why = f"asked of {reading.question.part} alone, while {OF_EVERYBODY}"
         told = unpooled(evidence, reading.period, how, why, is_refused=True)
     else:

@@ -54,7 +54,8 @@ def elsewhere(evidence: Evidence, period: Period) -> Iterator[Seen]:
 
 def names_of_lenses(evidence: Evidence) -> frozenset[str]:
     """Every lens there is or could be: those of the workbook, and those of the table in any month."""
-    return frozenset({*LENSES, *_told(evidence)["lens"]})
+    frame = evidence.registers.get("lenses")
+    return frozenset({*LENSES, *(() if frame is None else _named_rows(frame)["lens"])})
 
 
 def left_out(evidence: Evidence, period: Period) -> list[str]:
@@ -118,6 +119,10 @@ def _told(evidence: Evidence) -> pd.DataFrame:
     if frame is None:
         return pd.DataFrame(columns=["lens", "channel", "month"])
     _refuse_repeated(frame)
+    return _named_rows(frame)
+
+
+def _named_rows(frame: pd.DataFrame) -> pd.DataFrame:
     written: dict[str, str] = {}  # a vendor is called as its first row spells it
     names = [written.setdefault(folded(str(lens)), " ".join(str(lens).split())) for lens in frame["lens"]]
     named = [_named(lens, basis) for lens, basis in zip(names, _basis(frame), strict=True)]

@@ -14,6 +14,7 @@ from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import Limits
 from martech_lib.attribution.triangulation.elsewhere import curves, names_of_lenses
 from martech_lib.attribution.triangulation.lens_rows import checked_channels, checked_lenses
+from martech_lib.attribution.triangulation.priors import checked_priors
 from martech_lib.attribution.triangulation.ranges import LEVEL
 from martech_lib.attribution.triangulation.seen import Supply, spend_of
 from martech_lib.attribution.triangulation.sights import scaled
@@ -111,7 +112,15 @@ class Laid:
         return self.rows[~self.rows["lens"].isin(how.without)]
 
 
-def refuse_strangers(without: Sequence[str], evidence: Evidence) -> None:
+def refuse_what_is_none(asked: Asked, evidence: Evidence) -> None:
+    """Raise UserError for a way of pooling that makes no sense, whatever the period."""
+    checked_priors(asked.priors)
+    asked.limits.checked()
+    _refuse_no_lens(asked.without, evidence)
+    _refuse_no_channel(asked.limits, evidence)
+
+
+def _refuse_no_lens(without: Sequence[str], evidence: Evidence) -> None:
     """Raise UserError for a lens to be switched off that is none, in whatever month."""
     known = names_of_lenses(evidence)
     for name in filter(None, without):
@@ -122,11 +131,12 @@ def refuse_strangers(without: Sequence[str], evidence: Evidence) -> None:
             )
 
 
-def refuse_strangers_in(limits: Limits, laid: Laid) -> None:
+def _refuse_no_channel(limits: Limits, evidence: Evidence) -> None:
     """Raise UserError for a floor or a ceiling of what is no channel, in whatever month."""
-    known = {*laid.kinds.index, *laid.spend}
+    tables = [evidence.registers[name] for name in ("channels", "spend") if name in evidence.registers]
+    known = {str(channel) for frame in tables for channel in frame["channel"]}
     for name in (*limits.floors, *limits.ceilings):
-        if name not in known:
+        if known and name not in known:
             near = did_you_mean(name, known) or "."
             raise UserError(
                 f"a floor or ceiling names '{shown(name)}', which is no channel{near} "

@@ -16,15 +16,7 @@ from martech_lib.attribution.credit import CreditRow
 from martech_lib.attribution.evidence import Evidence
 from martech_lib.attribution.question import Period
 from martech_lib.attribution.triangulation.budget import BudgetMove, move, plan_of
-from martech_lib.attribution.triangulation.laid import (
-    Asked,
-    Laid,
-    Missing,
-    Source,
-    laid_out,
-    refuse_strangers,
-    refuse_strangers_in,
-)
+from martech_lib.attribution.triangulation.laid import Asked, Laid, Missing, Source, laid_out, refuse_what_is_none
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX, PLATFORM, checked_priors
 from martech_lib.attribution.triangulation.ranges import Pull, Range, Triangulation, pooled_ranges
 from martech_lib.attribution.triangulation.records import as_reason, missing_records, records
@@ -168,8 +160,7 @@ def ranges_alone(
     before: TriangulationReading | None = None,
 ) -> TriangulationReading:
     """The same without the next test and budget, and without readings: what is laid beside the truth."""
-    checked_priors(asked.priors)
-    asked.limits.checked()
+    refuse_what_is_none(asked, evidence)
     source = Source(evidence, rows, period, (asked.direct, *asked.aside))
     last = before if before is not None and before.laid is not None and before.laid.source.is_same(source) else None
     try:
@@ -178,8 +169,6 @@ def ranges_alone(
         return unpooled(evidence, period, asked, str(error))
     except (TableError, UserError) as error:
         return unpooled(evidence, period, asked, f"the lenses cannot be read: {error}", is_refused=True)
-    refuse_strangers(asked.without, evidence)
-    refuse_strangers_in(asked.limits, laid)
     if last is not None and last.triangulation is not None and last.asked.pools_like(asked):
         return replace(last, asked=asked)
     if not laid.supplied.seen:

@@ -86,6 +86,8 @@ def checked_priors(priors: pd.DataFrame | None) -> pd.DataFrame:
     lacking = [name for name in ("lens", "mean", "sd", "spread") if name not in priors]
     if lacking:
         raise UserError(f"priors lack the column {lacking[0]}; they have {', '.join(map(str, priors.columns))}.")
+    if priors.columns.has_duplicates:
+        raise UserError(f"priors have the column {priors.columns[priors.columns.duplicated()][0]} twice; keep one.")
     known = set(usual["lens"])
     for name in priors["lens"]:
         if name not in known:
@@ -106,11 +108,12 @@ def _with_usual(priors: pd.DataFrame) -> pd.DataFrame:
     table["role"] = _words(priors, "role", {role: role for role in ROLES})
     for name in KINDS[1:]:
         table[name] = _words(priors, name, YES_NO)
+    _refuse_sharing_but_by_role(table)
     kinds = table[[*KINDS]].itertuples(index=False, name=None)
     fitting = [_fitting(usual[lens], kind) for lens, kind in zip(table["lens"], kinds, strict=True)]
     for name in ("error", *FLAGS, "why"):
         given = priors[name] if name in priors else pd.Series(pd.NA, index=priors.index)
-        told = [row[name] if pd.isna(cell) else cell for cell, row in zip(given, fitting, strict=True)]
+        told = [row.get(name) if pd.isna(cell) else cell for cell, row in zip(given, fitting, strict=True)]
         table[name] = pd.Series(told, index=table.index, dtype=object)
     for name in FLAGS:
         table[name] = _words(table, name, YES_NO)
@@ -131,22 +134,26 @@ def _words(table: pd.DataFrame, name: str, allowed: Mapping[str, str]) -> pd.Ser
 
 
 def _refuse_what_contradicts(table: pd.DataFrame) -> None:
-    """Raise UserError for a bias of lift tests, rows of "all that share out" but by role, and two rows of the same."""
-    if ((table["lens"] == LIFT_TEST) & (table[["mean", "sd", "spread"]] != 0).any(axis=1)).any():
+    """Raise UserError for a bias of lift tests, and for two rows of the same."""
+    tests = table[table["lens"] == LIFT_TEST]
+    if (tests[["mean", "sd", "spread"]] != 0).any(axis=None) or (tests[[*FLAGS]] == "yes").any(axis=None):
         raise UserError(
-            "priors give lift tests a bias; allowed is 0, as the others are held against them. Where a test is less "
-            "sure than it says, widen its interval in lift_tests."
-        )
-    sharing = table[table["lens"] == ALL_SHARING]
-    if (sharing["role"] == "").any() or (sharing[[*KINDS[1:]]] != "").any(axis=None):
-        raise UserError(
-            f"priors: rows of '{ALL_SHARING}' go by role alone; give each one of {', '.join(ROLES)} and leave "
-            "remembered and walled_garden blank."
+            "priors give lift tests a bias; allowed is 0, and no touches or base, as the others are held against "
+            "them. Where a test is less sure than it says, widen its interval in lift_tests."
         )
     doubled = table.duplicated(["lens", *KINDS])
     if doubled.any():
         raise UserError(
             f"priors have two rows of '{table.loc[doubled, 'lens'].iloc[0]}' for the same channels; keep one."
+        )
+
+
+def _refuse_sharing_but_by_role(table: pd.DataFrame) -> None:
+    sharing = table[table["lens"] == ALL_SHARING]
+    if (sharing["role"] == "").any() or (sharing[[*KINDS[1:]]] != "").any(axis=None):
+        raise UserError(
+            f"priors: rows of '{ALL_SHARING}' go by role alone; give each one of {', '.join(ROLES)} and leave "
+            "remembered and walled_garden blank."
         )
 
 

@@ -15,7 +15,7 @@ from martech_lib.attribution.triangulation.draws import Draws
 from martech_lib.attribution.triangulation.lens_rows import checked_channels
 from martech_lib.attribution.triangulation.points import SEED, SIZE, points
 from martech_lib.attribution.triangulation.pooling import Board, Pooled, board, pool
-from martech_lib.attribution.triangulation.sampling import ACCURACY, capped, sample
+from martech_lib.attribution.triangulation.sampling import ACCURACY, is_capped, sample
 from martech_lib.attribution.triangulation.sights import Sights, sights_of
 from martech_lib.attribution.triangulation.stand_ins import on_log_alone
 from martech_lib.core.errors import UserError, shown
@@ -24,7 +24,7 @@ from martech_lib.core.stats import Array
 LEVEL = 0.8
 WIDE = 3.0  # upper end over lower end
 APART = 0.05  # a test so unlikely, by what the other lenses say of its channel, contradicts them
-SLACK = 1e-3  # the cap is heeded where it is broken more often than this
+MOST_LEVEL = 0.99  # beyond it too few draws lie outside a range to tell its ends
 LIKELY = 3e-3  # points of the grid that weigh less are passed over in a comparison
 DRAWN_SETS = 8
 
@@ -124,15 +124,16 @@ def triangulate(
         channels: channel, role {demand capture, demand creation, both}, remembered, walled_garden, paid.
         conversions: All conversions of the period; the channels together cannot have brought more.
         priors: What is believed of the lenses' biases, as `usual_priors` gives it; that table when None.
-        level: Probability that a channel's truth is inside its range, 0 to 1.
+        level: Probability that a channel's truth is inside its range, above 0 and up to 0.99.
 
     Raises:
         TableError: Lenses that cannot be read: all problems at once.
         UserError: A column is missing, an argument is not allowed, or the lenses cannot be reconciled with so few
             conversions.
     """
-    if not _is_number(level) or not 0 < level < 1:
-        raise UserError(f"level came as {shown(level)}; allowed is a probability between 0 and 1, such as 0.8.")
+    if not _is_number(level) or not 0 < level <= MOST_LEVEL:
+        told = f"level came as {shown(level)}; allowed is a probability above 0 and up to {MOST_LEVEL:g}"
+        raise UserError(f"{told}, such as 0.8.")
     if not _is_number(conversions) or not 0 < conversions < np.inf:
         raise UserError(f"conversions came as {shown(conversions)}; allowed is the number of the period, more than 0.")
     return pooled_ranges(
@@ -159,7 +160,7 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
     known = laid.pooled() if laid is not None else None
     pooled = known if on_log.channels == sights.channels else None
     shares = (0.5, (1 - level) / 2, (1 + level) / 2)
-    needs_draws = _needs_draws(sights, pooled, conversions)
+    needs_draws = bool(sights.own_scale) or pooled is None or is_capped(pooled, conversions, level)
     draws, error = sample(sights, conversions, known, shares=shares) if needs_draws else (None, 0.0)
     ends = _ends(pooled, draws, shares)
     judged = _judged(sights, conversions, laid)
@@ -170,12 +171,6 @@ def pooled_ranges(sights: Sights, conversions: float, *, level: float, order: tu
     ranges = tuple(rows.get(name, Range(name, None, None, None, level, "untested")) for name in map(str, order))
     method = "weighted draws" if draws else "closed form"
     return Triangulation(ranges, sights, conversions, level, method, pooled, draws, judged.weak, error)
-
-
-def _needs_draws(sights: Sights, pooled: Pooled | None, conversions: float) -> bool:
-    if sights.own_scale or pooled is None:
-        return True
-    return capped(pooled, conversions) > SLACK
 
 
 def _ends(pooled: Pooled | None, draws: Draws | None, shares: tuple[float, ...]) -> Array:
@@ -211,8 +206,8 @@ def _judged(sights: Sights, conversions: float, laid: Board | None) -> _Judged:
 
 
 def _beside_others(sights: Sights, channel: str, conversions: float, laid: Board) -> tuple[bool, bool]:
-    """Whether a channel's test lies where the other lenses, tests of other channels among them, hardly expect it, and
-    whether it is less sure than they are together."""
+    """Whether a channel's test lies where the other lenses, tests of other channels on the logarithm among them, hardly
+    expect it, and whether it is less sure than they are together."""
     place, at = sights.channels.index(channel), int(np.flatnonzero(sights.is_test)[0])
     estimate, error = float(sights.estimate[at, place]), float(sights.error[at, place])
     rest = sights.without_test_of(channel)

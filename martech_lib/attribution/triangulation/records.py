@@ -116,7 +116,7 @@ def no_overcounts(reading: TriangulationReading) -> tuple[Status, str] | None:
         return None
     if PLATFORM in reading.asked.without:
         return "not measured", "needs the lens platform, which is switched off"
-    if _reads_paths(reading):
+    if _reads_paths(reading) and "platform_reported" in reading.inputs:
         return "refused", "a table of paths has no months to hold platform_reported.csv against"
     return "not measured", "needs platform_reported.csv with claims of the period for a channel that has a range"
 
@@ -151,4 +151,7 @@ def _decisions(reading: TriangulationReading) -> Iterator[Reading]:
         "attribution.budget_gain", told.gain, "conversions", told.lower, told.upper, told.level,
         method="hold" if told.is_hold else "move", reason=told.reason,
     )  # fmt: skip
+    if told.is_still:
+        yield _lacking("attribution.budget_better", "refused", told.reason)
+        return
     yield Reading("attribution.budget_better", told.better, "share", source="spend")

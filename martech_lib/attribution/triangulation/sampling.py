@@ -29,8 +29,10 @@ from martech_lib.core.stats import Array
 SETS, MOST_SETS, MOST_FITTED_SETS = 16, 512, 128  # of points, to begin with and at most; each set stands alone
 ACCURACY = 0.01  # of a range's end, relative: one Monte-Carlo standard error
 STEPS = (1.5, 2.0, 2.5, 3.0, 4.0)  # times the draws there are
-CHECKED_SETS = 8
-ROUNDS, FREEDOM = 8, 6
+CHECKED_SETS, USUAL_TAIL = 8, 0.1  # sets that tell whether the cap matters to such a tail; more to a smaller one
+SLACK = 0.005  # of a tail: the cap is heeded where it is broken more often
+ROUNDS, PATIENCE, FREEDOM = 8, 3, 6  # so many rounds without a gain are the last
+LEAST_DRAWS = 400  # equal draws that a range needs
 SPARED = 0.25  # of the draws from a t distribution are from the closed form instead
 LEAST_TO_FIT = 60  # draws a channel that a fit rests on
 FAR, FEW = 3.0, 0.01  # lenses whose lowest readings need so many times what there was speak of something else
@@ -55,19 +57,13 @@ def sample(
         UserError: The lenses cannot be reconciled with so few conversions.
     """
     target = _Target(sights, conversions, pooled)
-    cloud = target.drawn(_points(target, 0))
+    cloud, fit = target.drawn(_points(target, 0)), None
     _refuse_far_beyond(target, cloud)
-    draws, fit = target.weighed(cloud), None
-    for turn in range(1, ROUNDS + 1):
-        if pooled is None or draws.worth >= len(draws.weights) / 8:
-            break
-        fit = _fit(target, cloud, draws)
-        target.lean_about(cloud, draws)
-        cloud = target.fitted(_points(target, turn), fit)
-        draws = target.weighed(cloud)
-    if draws.worth < len(draws.weights) / 64:
-        told = f"The lenses together need so nearly all of the {conversions:,.0f} conversions there were"
-        raise UserError(f"{told} that no range can be told. Check the number, its period and the units.")
+    keeps_cap = float((cloud.log_weights > -np.inf).mean())
+    draws = target.weighed(cloud)
+    if pooled is not None and draws.worth < len(draws.weights) / 8:
+        cloud, draws, fit = _fitted(target, cloud, draws)
+    _refuse_too_few(draws, keeps_cap, conversions)
     most = (MOST_SETS if fit is None else MOST_FITTED_SETS) * SIZE
     start = _first_set(ROUNDS + 1)
     while (error := draws.error(shares)) > ACCURACY and len(draws.weights) < most:
@@ -78,6 +74,38 @@ def sample(
         cloud = cloud.and_also(target.drawn(more) if fit is None else target.fitted(more, fit))
         draws = target.weighed(cloud)
     return draws, error
+
+
+def _fitted(target: _Target, cloud: _Cloud, draws: Draws) -> tuple[_Cloud, Draws, _Fit | None]:
+    """The draws that are worth most: those there are, or of a t distribution fitted to them in several rounds."""
+    best: tuple[_Cloud, Draws, _Fit | None] = cloud, draws, None
+    lean, since = target.lean, 0
+    for turn in range(1, ROUNDS + 1):
+        fit = _fit(target, cloud, draws)
+        target.lean_about(cloud, draws)
+        cloud = target.fitted(_points(target, turn), fit)
+        draws = target.weighed(cloud)
+        since += 1
+        if draws.worth > best[1].worth:
+            best, lean, since = (cloud, draws, fit), target.lean, 0
+        if draws.worth >= len(draws.weights) / 8 or since == PATIENCE:
+            break
+    target.lean = lean
+    return best
+
+
+def _refuse_too_few(draws: Draws, keeps_cap: float, conversions: float) -> None:
+    """Raise UserError where so few draws count that more of them would tell no range either."""
+    if draws.worth >= len(draws.weights) / 64:
+        return
+    if keeps_cap < 1 / 64:
+        told = f"The lenses together need so nearly all of the {conversions:,.0f} conversions there were"
+        raise UserError(f"{told} that no range can be told. Check the number, its period and the units.")
+    if draws.worth * MOST_SETS / SETS < LEAST_DRAWS:
+        raise UserError(
+            "So many lift tests that found little bear on one another that no range can be told from draws. "
+            "Triangulate fewer channels at a time."
+        )
 
 
 def _refuse_far_beyond(target: _Target, cloud: _Cloud) -> None:
@@ -252,7 +280,9 @@ def _log_t(at: Array, fit: _Fit) -> Array:
     return np.asarray(size - np.log(np.diag(fit.root)).sum() - (FREEDOM + wide) / 2 * np.log1p(squares / FREEDOM))
 
 
-def capped(pooled: Pooled, conversions: float) -> float:
-    """The probability that channels together exceed the conversions there were."""
-    drawn = pooled.draw(points(pooled.mean.shape[1], range(CHECKED_SETS)))
-    return float((np.exp(drawn).sum(axis=1) > conversions).mean())
+def is_capped(pooled: Pooled, conversions: float, level: float) -> bool:
+    """Whether channels together exceed the conversions there were so often that an end of a range hangs on it."""
+    tail = (1 - level) / 2
+    sets = int(np.clip(np.ceil(CHECKED_SETS * USUAL_TAIL / tail), CHECKED_SETS, MOST_SETS))
+    drawn = pooled.draw(points(pooled.mean.shape[1], range(sets)))
+    return float((np.exp(drawn).sum(axis=1) > conversions).mean()) > SLACK * tail

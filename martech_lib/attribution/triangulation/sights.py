@@ -28,11 +28,11 @@ from martech_lib.core.stats import Array, normal_quantile
 Flags = npt.NDArray[np.bool_]
 Kind = tuple[str, str, str]  # a channel's role, whether it is remembered, whether it is a walled garden
 
-MATRICES = ("estimate", "error", "mean", "sd", "spread", "base_mean", "base_sd", "base_own")
+MATRICES = ("estimate", "error", "mean", "sd", "spread", "takes_base", "base_mean", "base_sd", "base_own")
 READ = ("channel", "lens", "family", "estimate", "lower", "upper", "level", "scale")
 SAYS_NOTHING = 5.0  # a standard error of the logarithm beyond which an estimate is none: a factor of 150 either way
 UNBOUNDED = 0.5  # relative error of a test without an interval
-TOO_WIDE = 20.0  # times what the other lenses say: such a test says nothing
+TOO_WIDE, FOUND = 20.0, 2.0  # an error so many times what the others say, of less than so many errors: says nothing
 SUREST = 1e-9  # conversions: no test is surer
 SURE = 0.2  # a test with a smaller relative error is as well read on the logarithm
 
@@ -58,6 +58,7 @@ class Sights:
         sd: (L, J): standard deviation of the bias that is common to a lens.
         spread: (L, J): standard deviation of the bias that is a channel's own.
         reads_touches: (L,): whether a lens reads the log of touches.
+        takes_base: (L, J): whether a lens shares out all conversions.
         base_mean: (L, J): usual size of what lenses that share out conversions give alike, see `priors.Base`; 0 for
             the other lenses.
         base_sd: (L, J, R): standard deviation of the part of it that is common to a role, for each of R roles.
@@ -74,6 +75,7 @@ class Sights:
     sd: Array
     spread: Array
     reads_touches: Flags
+    takes_base: Flags
     base_mean: Array
     base_sd: Array
     base_own: Array
@@ -86,6 +88,13 @@ class Sights:
         on_log = ~np.isnan(self.estimate[self.is_test]).all(axis=0) if self.is_test.any() else np.array([], dtype=bool)
         places = {*np.flatnonzero(on_log).tolist(), *(test.place for test in self.own_scale)}
         return frozenset(self.channels[place] for place in places)
+
+    @property
+    def tests_alone(self) -> frozenset[str]:
+        """Channels that nothing but lift tests speaks of."""
+        others: Flags = np.asarray(~np.isnan(self.estimate[~self.is_test]).all(axis=0))
+        heard = {name for name, is_heard in zip(self.channels, others, strict=True) if is_heard}
+        return self.tested - heard
 
     def without(self, lens: str) -> Sights:
         """The same without one lens, and without the channels that nobody else speaks of."""
@@ -115,8 +124,7 @@ class Sights:
     def shared_out(self) -> frozenset[str]:
         """Channels of which every lens that speaks shares out what would have come anyway: nothing tells how much."""
         heard: Flags = ~np.isnan(self.estimate)
-        takes = self.base_own > 0
-        of_all: Flags = np.asarray((takes | ~heard).all(axis=0) & heard.any(axis=0))
+        of_all: Flags = np.asarray((self.takes_base | ~heard).all(axis=0) & heard.any(axis=0))
         tested = self.tested
         return frozenset(
             name for name, is_so in zip(self.channels, of_all, strict=True) if is_so and name not in tested
@@ -125,7 +133,7 @@ class Sights:
     @property
     def is_unchecked(self) -> bool:
         """Whether nothing incremental speaks of any channel: no test, and no lens but those that share out."""
-        takes_any = (self.base_own > 0).any(axis=1)
+        takes_any = self.takes_base.any(axis=1)
         return not self.tested and bool((takes_any | self.reads_touches).all())
 
     @property
@@ -182,11 +190,13 @@ def scaled(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_lost(rows: pd.DataFrame) -> pd.Series:
-    """Tests on their own scale whose error is many times all that the other lenses say of the channel."""
+    """Tests on their own scale whose error is many times all that the other lenses say of the channel, and that are
+    nowhere near sure of having found anything."""
     others = rows[rows["family"] != LIFT_TEST].groupby("channel")["estimate"].max()
     most = rows["channel"].map(others).astype("float64")
     errors = [_linear(row) if row.scale == "own" else 0.0 for row in rows.itertuples()]
-    return (pd.Series(errors, index=rows.index) > TOO_WIDE * most) & (most > 0)
+    error = pd.Series(errors, index=rows.index)
+    return (error > TOO_WIDE * most) & (most > 0) & (rows["estimate"].abs() < FOUND * error)
 
 
 def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> Sights:
@@ -199,7 +209,7 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
     mean, sd, spread = np.array([bias[:3] for bias in biases.values()]).reshape(len(lenses), len(names), 3).T
     estimate, error = _seen(rows[rows["scale"] == "log"], (lenses, names), biases)
     bases = base_of(believed[ALL_SHARING])
-    base_mean, base_sd, base_own = _base(biases, [(name, kind_of[name][0]) for name in names], bases)
+    takes_base, base_mean, base_sd, base_own = _base(biases, [(name, kind_of[name][0]) for name in names], bases)
     own: list[Any] = [row for row in rows.itertuples() if row.scale == "own"]
     return Sights(
         channels=names,
@@ -212,6 +222,7 @@ def arranged(rows: pd.DataFrame, kinds: pd.DataFrame, priors: pd.DataFrame) -> S
         reads_touches=np.array(
             [any(biases[lens, name].reads_touches for name in names) for lens in lenses], dtype=bool
         ),
+        takes_base=takes_base,
         base_mean=base_mean,
         base_sd=base_sd,
         base_own=base_own,
@@ -258,15 +269,15 @@ def _biases(
 
 def _base(
     biases: Mapping[tuple[str, str], Bias], roles: Sequence[tuple[str, str]], bases: Mapping[str, Base]
-) -> tuple[Array, Array, Array]:
-    """(L, J), (L, J, R) and (L, J): see `Sights.base_mean` and what follows it; roles of channels, in order."""
+) -> tuple[Flags, Array, Array, Array]:
+    """See `Sights.takes_base` and what follows it; roles of channels, in order."""
     lenses = list(dict.fromkeys(lens for lens, _ in biases))
-    takes = np.array([[biases[lens, name].takes_base for name, _ in roles] for lens in lenses])
+    takes = np.array([[biases[lens, name].takes_base for name, _ in roles] for lens in lenses], dtype=bool)
     takes = takes.reshape(len(lenses), len(roles))
     mean, sd, own = np.array([bases[role] for _, role in roles]).reshape(-1, 3).T
     pooled = [role for role, base in bases.items() if base.sd]  # whose channels teach one another
     is_of_role = np.array([[role == other for other in pooled] for _, role in roles]).reshape(len(roles), len(pooled))
-    return takes * mean, takes[..., None] * is_of_role * sd[:, None], takes * own
+    return takes, takes * mean, takes[..., None] * is_of_role * sd[:, None], takes * own
 
 
 def _seen(

@@ -11,7 +11,7 @@ from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
 from martech_lib.attribution.triangulation.ranges import Pull, Range
 from martech_lib.attribution.triangulation.records import NEEDS_SPEND, as_reason, no_overcounts
 from martech_lib.attribution.triangulation.testing import HELD, NO_DAYS, NextTest
-from martech_lib.core.spoken import count, day, fitting, listed, number, percent, whole_money
+from martech_lib.core.spoken import count, day, fitting, listed, number, percent, told_apart, whole_money
 
 AN = (8, 11, 18)  # weeks that are said with "an"
 STRONG = 1.15  # a lens that moves an estimate by less hardly pulls
@@ -54,12 +54,15 @@ def verdicts(reading: TriangulationReading) -> str:
     """How many channels are agreed upon, wide, contradicted and untested."""
     if reading.lacks:
         return ""
-    told = []
-    for verdict, meaning in MEANINGS.items():
-        names = [r.channel for r in reading.ranges if r.verdict == verdict]
-        if names:
-            told.append(f"{meaning}: {listed(names, most=8)}.")
-    return " ".join(told)
+    by_meaning: dict[str, list[str]] = {meaning: [] for meaning in (*MEANINGS.values(), TEST_ALONE)}
+    for told in reading.ranges:
+        alone = told.verdict == "agreed" and told.channel in _tests_alone(reading)
+        by_meaning[TEST_ALONE if alone else MEANINGS[told.verdict]].append(told.channel)
+    return " ".join(f"{meaning}: {listed(names, most=8)}." for meaning, names in by_meaning.items() if names)
+
+
+def _tests_alone(reading: TriangulationReading) -> frozenset[str]:
+    return reading.triangulation.sights.tests_alone if reading.triangulation else frozenset()
 
 
 MEANINGS = {
@@ -70,6 +73,9 @@ MEANINGS = {
 }
 
 
+TEST_ALONE = "Tested, and nothing else speaks of"
+
+
 def verdict(told: Range, reading: TriangulationReading) -> str:
     """One channel's verdict as a sentence."""
     if told.lower is None or told.upper is None:
@@ -78,6 +84,8 @@ def verdict(told: Range, reading: TriangulationReading) -> str:
     wide = f"upper end {times:.1f} times the lower" if times else "reaching down to nothing"
     if reading.triangulation is not None and told.channel in reading.triangulation.sights.shared_out:
         return f"Untested: all its lenses share out what would have come anyway, so this is a rough guess ({wide})."
+    if told.verdict == "agreed" and told.channel in _tests_alone(reading):
+        return f"Tested, and nothing else speaks of it ({wide})."
     if reading.triangulation is not None and told.channel in reading.triangulation.weak_tests:
         return {
             "agreed": f"Agreed, but by the other lenses: its test alone tells less than they do ({wide}).",
@@ -170,7 +178,11 @@ def budget(reading: TriangulationReading) -> str:
     if found.is_hold and found.is_still:
         return f"Hold the mix: {found.reason}.{_of_total(reading)}{_beware(reading)}"
     if found.is_hold:
-        hold = f"Hold the mix: the best move within the limits would gain {gain} and be {sure}; that is too unsure."
+        chance, bar = told_apart(found.better, reading.asked.limits.sure)
+        hold = (
+            f"Hold the mix: the best move within the limits would gain {gain} and be better than today's with a "
+            f"probability of {chance}, and {bar} are asked for."
+        )
         return f"{hold}{_of_total(reading)}{_beware(reading)}"
     changes = {m.channel: m.then / m.now - 1 for m in found.moves if abs(m.then / m.now - 1) > LEAST_MOVE}
     ups = [f"{name} ({percent(by, 0)})" for name, by in changes.items() if by > 0]

@@ -51,23 +51,25 @@ class AttributionState:
         self.question, self.asked = Question(), Asked()
         self.faults: list[str] = []
         self._workspace = workspace
-        self._evidence = Evidence()
+        self._evidence, self._is_gathered = Evidence(), False
         self._journeys: dict[Question, Journeys] = {}
         self._reading: AttributionReading | None = None
         self._attempt(lambda: self._begin(question or Question(), asked or Asked()))
 
     def _begin(self, question: Question, asked: Asked) -> None:
         """Answer, the usual in place of what is refused. Raises UserError for what was refused first."""
-        self._evidence = attribution.gather(self._workspace)
-        refused: UserError | None = None
+        self._evidence, self._is_gathered = attribution.gather(self._workspace), True
+        refused: dict[str, UserError] = {}
         for put, how in ((question, asked), (question, Asked()), (Question(), asked), (Question(), Asked())):
             try:
                 self._take(self._evidence, put, asked=how)
                 break
             except UserError as error:
-                refused = refused or error
-        if refused is not None:
-            raise refused
+                refused.setdefault(str(error), error)
+        if len(refused) == 1:
+            raise next(iter(refused.values()))
+        if refused:
+            raise UserError(" ".join(refused))
 
     @property
     def reading(self) -> AttributionReading | None:
@@ -82,7 +84,8 @@ class AttributionState:
 
     def ask(self, *, asked: Asked | None = None, **changes: Any) -> None:
         """Answer a question that differs in these fields, with the lenses laid together as they are or as asked."""
-        self._attempt(lambda: self._take(self._evidence, self.question._replace(**changes), asked=asked))
+        if self._is_gathered:  # else what is wrong with the workspace stays told
+            self._attempt(lambda: self._take(self._evidence, self.question._replace(**changes), asked=asked))
 
     def pool(self, **changes: Any) -> None:
         """Lay the lenses together in a way that differs in these fields; the credit stays as it is."""
@@ -90,10 +93,21 @@ class AttributionState:
         def change() -> None:
             asked = self.asked._replace(**changes)
             if self._reading is not None:
-                self._reading = self._pooled_as(self._evidence, self._reading, asked)
+                found = attribution.triangulated(self._evidence, self._reading, asked=asked)
+                self._refuse_new_limits(found, asked)
+                self._reading = found
             self.asked = asked
 
-        self._attempt(change)
+        if self._is_gathered:
+            self._attempt(change)
+
+    def _refuse_new_limits(self, found: AttributionReading, asked: Asked) -> None:
+        """Raise UserError for limits that the period's money does not allow, where there was a budget until now. Where
+        there was none, the page goes on telling why, so that limits can be mended one after another."""
+        after = found.triangulated.no_budget if found.triangulated else ""
+        before = self._reading.triangulated if self._reading else None
+        if after and asked.limits != self.asked.limits and not (before and before.no_budget):
+            raise UserError(after)
 
     def upload_lenses(self, name: str, data: bytes) -> list[str]:
         """Take a table of lenses in place of the workspace's; what was assumed in reading it, in words.
@@ -203,21 +217,9 @@ class AttributionState:
         question.checked()
         kept = self._journeys if evidence is self._evidence else dict(journeys or {})
         answer, asked = self._answer(evidence, question, kept), asked or self.asked
-        self._reading = self._pooled_as(evidence, answer, asked)
+        self._reading = attribution.triangulated(evidence, answer, asked=asked)
         self._evidence, self.question, self.asked, self._journeys = evidence, question, asked, kept
-
-    def _pooled_as(self, evidence: Evidence, answer: AttributionReading, asked: Asked) -> AttributionReading:
-        """The answer with the lenses laid together. Raises UserError for new limits that the period's money does not
-        allow; those that stood already, in another period or the notebook, are told on the page."""
-        found = attribution.triangulated(evidence, answer, asked=asked)
-        refused = found.triangulated.no_budget if found.triangulated else ""
-        if not refused or self._reading is None or asked.limits == self.asked.limits:
-            return found
-        standing = self._reading.triangulated.no_budget if self._reading.triangulated else ""
-        # Of two limits that do not fit one is mended at a time: another reason than before is a step on.
-        if not standing or refused == standing:
-            raise UserError(refused)
-        return found
+        self._is_gathered = True
 
     def _answer(self, evidence: Evidence, question: Question, kept: dict[Question, Journeys]) -> AttributionReading:
         if evidence.lacks:
@@ -239,7 +241,8 @@ class AttributionState:
 
 def _without_gone(asked: Asked, evidence: Evidence) -> Asked:
     """The same where a lens that was switched off and is there no longer is no longer off either."""
-    return asked._replace(without=tuple(name for name in asked.without if name in names_of_lenses(evidence)))
+    there = names_of_lenses(evidence)
+    return asked._replace(without=tuple(name for name in asked.without if name in there))
 
 
 def _read(evidence: Evidence, question: Question, kept: dict[Question, Journeys]) -> Journeys:
