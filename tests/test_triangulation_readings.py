@@ -226,6 +226,14 @@ def test_of_a_part_without_touches_nothing_is_counted(opened: Callable[..., Attr
     page = opened(attribution.Question(segment=attribution.Segment(customers="new")), touches=None)
     assert page.summary["attribution.conversions"] is None
     assert ", 0 were used" in page_words.journeys_read(page)
+    assert "left out: whose they are takes touches to tell" in set(page.ledger["what"])
+    assert "not of the period" not in " ".join(page.ledger["what"])
+    assert words.of_the_year(lenses_of(page)) == "Refused"
+
+
+def test_repeated_conversions_are_told_without_touches_too(opened: Callable[..., AttributionReading]) -> None:
+    page = opened(touches=None, conversions=lambda frame: pd.concat([frame, frame.tail(300)]))
+    assert any("300 rows of conversions repeat a conversion_id" in note for note in page.notes)
 
 
 def test_a_lift_test_alone_is_not_said_to_err_as_usual(sample: Evidence) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from martech_lib.attribution.intake import read_conversions, take_conversions
 from martech_lib.attribution.journeys import Journeys, journeys
-from martech_lib.attribution.ledger import COLUMNS, of_conversions
+from martech_lib.attribution.ledger import COLUMNS, of_conversions, repeats
 from martech_lib.attribution.paths import journeys_from_paths, total_of_paths
 from martech_lib.attribution.question import Period, Question, period_of
 from martech_lib.attribution.segment import refuse_unknown, segment_of
@@ -121,12 +121,13 @@ class Evidence:
         worth = None if pd.isna(found["value"]) else float(found["value"])
         return Total(float(found["conversions"]), worth, float(found["valued"]))
 
-    def ledger_alone(self, used: int) -> pd.DataFrame:
-        """What was read of conversions without journeys, of which so many are used; no line without them."""
+    def read_alone(self, used: int | None) -> tuple[pd.DataFrame, list[str]]:
+        """What was read of conversions without journeys, see `of_conversions`, and what to know of it."""
         if self.conversions is None:
-            return pd.DataFrame(columns=list(COLUMNS))
-        read = read_conversions(self.conversions).to_pandas().iloc[0]
-        return of_conversions({str(name): int(n or 0) for name, n in read.items()}, used)
+            return pd.DataFrame(columns=list(COLUMNS)), []
+        row = read_conversions(self.conversions).to_pandas().iloc[0]
+        read = {str(name): int(n or 0) for name, n in row.items()}
+        return of_conversions(read, used), repeats("conversions", "conversion_id", read["repeated"])
 
     def refuse_no_segment(self, question: Question) -> None:
         """Raise UserError for a segment that is none, or that a table of paths cannot be cut by."""

@@ -69,18 +69,22 @@ def ledger(touches: Mapping[str, int], conversions: Mapping[str, int], used: Use
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
-def of_conversions(conversions: Mapping[str, int], used: int) -> pd.DataFrame:
+def of_conversions(conversions: Mapping[str, int], used: int | None) -> pd.DataFrame:
     """The same of conversions without journeys, which are counted to hold other lenses against.
 
     Args:
         conversions: rows, no_user, no_time of the conversions.
-        used: Those of the period.
+        used: Those of the period; None where a part of the customers is asked for, which takes touches to tell.
     """
-    elsewhere = conversions["rows"] - conversions["no_user"] - conversions["no_time"] - used
+    rest = conversions["rows"] - conversions["no_user"] - conversions["no_time"] - (used or 0)
     lines: list[Line] = [
         ("conversions", "read", conversions["rows"]),
-        ("conversions", "used: counted, as there are no journeys", used),
-        ("conversions", "left out: not of the period or segment", elsewhere),
+        ("conversions", "used: counted, as there are no journeys", used or 0),
+        (
+            "conversions",
+            "left out: whose they are takes touches to tell" if used is None else "left out: not of the period",
+            rest,
+        ),
         ("conversions", "left out: no user", conversions["no_user"]),
         ("conversions", "left out: no time", conversions["no_time"]),
     ]
@@ -92,12 +96,8 @@ def remarks(
 ) -> list[str]:
     """What to know when reading the credit: keys that come again, blank values, spellings, users that never meet."""
     said = [
-        f"{count(n, 'row')} of {name} {fitting(n, 'repeats', 'repeat')} a {key}; each was counted"
-        for name, key, n in (
-            ("touches", "touch_id", touches["repeated"]),
-            ("conversions", "conversion_id", conversions["repeated"]),
-        )
-        if n
+        *repeats("touches", "touch_id", touches["repeated"]),
+        *repeats("conversions", "conversion_id", conversions["repeated"]),
     ]
     if conversions["no_value"]:
         said.append(
@@ -129,3 +129,9 @@ def _spellings(channels: Sequence[str]) -> list[list[str]]:
 def _one_channel(names: Sequence[str], touches: Mapping[str, int]) -> str:
     told = listed([f"'{name}' ({count(touches[name], 'touch', plural='touches')})" for name in names])
     return f"{told} look like one channel; they were not merged"
+
+
+def repeats(table: str, key: str, rows: int) -> list[str]:
+    """That rows repeat a key; nothing where none does."""
+    told = f"{count(rows, 'row')} of {table} {fitting(rows, 'repeats', 'repeat')} a {key}; each was counted"
+    return [told] if rows else []

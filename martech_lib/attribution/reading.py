@@ -147,6 +147,7 @@ def unread(evidence: Evidence, question: Question) -> AttributionReading:
     own = missing_records(evidence.lacks, period, counted=counted, currency=evidence.currency)
     # Where there are conversions the other lenses are laid beside them, and bring their own readings.
     lenses = no_lenses(NEEDS_CONVERSIONS, period) if evidence.conversions is None else ()
+    ledger, notes = evidence.read_alone(None if question.part else round(total.conversions))
     nothing = Agreement(None, (), 0, evidence.lacks)
     return AttributionReading(
         reading_records=(*own, *lenses),
@@ -157,8 +158,8 @@ def unread(evidence: Evidence, question: Question) -> AttributionReading:
         period=period,
         lacks=evidence.lacks,
         beside=Comparisons(nothing, (), nothing),
-        ledger=evidence.ledger_alone(round(total.conversions)),
-        notes=evidence.notes,
+        ledger=ledger,
+        notes=(*evidence.notes, *notes),
     )
 
 

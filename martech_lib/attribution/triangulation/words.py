@@ -231,7 +231,7 @@ def of_the_year(reading: TriangulationReading) -> str:
     tested = {s.channel for s in reading.seen if s.lens == LIFT_TEST}
     mixed = {s.channel for s in reading.seen if s.lens == MEDIA_MIX}
     if not reading.ranges:
-        return "Not measured"
+        return "Refused" if reading.is_refused else "Not measured"
     most = listed([f"{r.channel} {number(r.estimate)}" for r in reading.ranges[:3]])
     behind = f"{count(len(tested), 'channel')} tested, {count(len(mixed), 'channel')} in a media-mix model"
     return f"{most}, by all lenses ({behind})"
