@@ -16,6 +16,7 @@ from martech_lib.attribution.triangulation import words
 from martech_lib.attribution.triangulation.laid import Asked
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.core.places import sample_dir
+from martech_lib.workbook.apps.triangulation_tables import ranges_table
 
 
 def lenses_of(reading: AttributionReading) -> TriangulationReading:
@@ -245,3 +246,19 @@ def test_a_lift_test_alone_is_not_said_to_err_as_usual(sample: Evidence) -> None
         "Red flag: attribution from a single source. Only lift tests speak of the channels, so each range is as sure as "
         "its test and nothing else checks it."
     )
+
+
+def test_a_channel_without_a_range_is_on_the_page_with_the_reason(opened: Callable[..., AttributionReading]) -> None:
+    def vague(tests: pd.DataFrame) -> pd.DataFrame:
+        return tests.assign(lower=-9e9, upper=9e9)
+
+    page = opened(**dict.fromkeys(("touches", "survey", "lenses", "platform_reported")), lift_tests=vague)
+    assert not lenses_of(page).ranges
+    page = opened(touches=None, survey=None, lenses=None, platform_reported=drop_video, lift_tests=vague)
+    told = ranges_table(lenses_of(page))
+    assert "No range: what is said of it is too vague to tell anything: lift test" in told
+    assert "No range: people came by themselves" in told
+
+
+def drop_video(claims: pd.DataFrame) -> pd.DataFrame:
+    return claims[claims["channel"] != "video"]

@@ -62,8 +62,9 @@ def opened(page: SimpleNamespace, address: str, query: str = "") -> Any:
 
 
 def has_ranges(shown: Any, reading: TriangulationReading) -> None:
-    """Wait until the table shows the ranges of a reading, every one."""
+    """Wait until the table shows the ranges of a reading, every one, and the channels without."""
     ranges = {r.channel: f"{number(r.lower)} to {number(r.upper)}" for r in reading.ranges}
+    ranges |= {r.channel: "" for r in reading.silent}
     shown.wait_for_function(
         """ranges => {
           const table = [...document.querySelectorAll('.wb-view table')]

@@ -119,6 +119,12 @@ class TriangulationReading(Result):
         )
 
     @property
+    def silent(self) -> tuple[Range, ...]:
+        """Channels without a range."""
+        found = self.triangulation.ranges if self.triangulation else ()
+        return tuple(r for r in found if r.estimate is None)
+
+    @property
     def lenses(self) -> tuple[str, ...]:
         """Lenses that were pooled."""
         return self.triangulation.sights.lenses if self.triangulation else ()

@@ -77,7 +77,7 @@ def _ranges(reading: TriangulationReading) -> Iterator[Reading]:
     found = reading.triangulation
     for told in found.ranges if found else ():
         if told.estimate is None:
-            reason = _why_silent(told.channel, reading)
+            reason = why_silent(told.channel, reading)
             yield _lacking("attribution.incremental", "refused", reason)._replace(segment=told.channel)
             continue
         yield Reading(
@@ -86,7 +86,7 @@ def _ranges(reading: TriangulationReading) -> Iterator[Reading]:
         )  # fmt: skip
 
 
-def _why_silent(channel: str, reading: TriangulationReading) -> str:
+def why_silent(channel: str, reading: TriangulationReading) -> str:
     """Why a channel has no range."""
     if channel == reading.asked.direct:
         return "people came by themselves"

@@ -9,7 +9,7 @@ from martech_lib.attribution.triangulation.budget import LEAST_MOVE
 from martech_lib.attribution.triangulation.picture import TriangulationReading
 from martech_lib.attribution.triangulation.priors import LIFT_TEST, MEDIA_MIX
 from martech_lib.attribution.triangulation.ranges import Pull, Range
-from martech_lib.attribution.triangulation.records import NEEDS_SPEND, as_reason, no_overcounts
+from martech_lib.attribution.triangulation.records import NEEDS_SPEND, as_reason, no_overcounts, why_silent
 from martech_lib.attribution.triangulation.testing import HELD, NO_DAYS, NextTest
 from martech_lib.core.spoken import count, day, fitting, listed, number, percent, told_apart, whole_money
 
@@ -79,7 +79,7 @@ TEST_ALONE = "Tested, and nothing else speaks of"
 def verdict(told: Range, reading: TriangulationReading) -> str:
     """One channel's verdict as a sentence."""
     if told.lower is None or told.upper is None:
-        return "No lens is heard on it."
+        return f"No range: {why_silent(told.channel, reading)}."
     times = told.upper / told.lower if told.lower else 0.0
     wide = f"upper end {times:.1f} times the lower" if times else "reaching down to nothing"
     if reading.triangulation is not None and told.channel in reading.triangulation.sights.shared_out:

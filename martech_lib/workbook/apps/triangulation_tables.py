@@ -32,7 +32,7 @@ def key_tiles(reading: TriangulationReading) -> str:
 
 
 def ranges_table(reading: TriangulationReading) -> str:
-    """Each channel's range and verdict."""
+    """Each channel's range and verdict; below them channels without one, and why."""
     columns = [
         Column("channel", "Channel"), Column("estimate", "Conversions brought", number, True),
         Column("between", "Range", str, True), Column("verdict", "What stands behind it"),
@@ -41,10 +41,10 @@ def ranges_table(reading: TriangulationReading) -> str:
         {
             "channel": r.channel,
             "estimate": r.estimate,
-            "between": f"{number(r.lower)} to {number(r.upper)}",
+            "between": "" if r.lower is None else f"{number(r.lower)} to {number(r.upper)}",
             "verdict": words.verdict(r, reading),
         }
-        for r in reading.ranges
+        for r in (*reading.ranges, *reading.silent)
     ]
     return html.table(rows, columns, caption="Conversions each channel brought, by all lenses together") if rows else ""
 
