@@ -57,7 +57,7 @@ class AttributionState:
         self._attempt(lambda: self._begin(question or Question(), asked or Asked()))
 
     def _begin(self, question: Question, asked: Asked) -> None:
-        """Answer, the usual in place of what is refused. Raises UserError for what was refused first."""
+        """Answer, the usual in place of what is refused. Raises UserError for all that was refused."""
         self._evidence, self._is_gathered = attribution.gather(self._workspace), True
         refused: dict[str, UserError] = {}
         for put, how in ((question, asked), (question, Asked()), (Question(), asked), (Question(), Asked())):
