@@ -1,0 +1,91 @@
+"""Several arms beside one control: Dunnett's critical value, and Holm's order of p-values.
+
+Sources: Dunnett (1955), JASA 50(272); Holm (1979), Scandinavian Journal of Statistics 6(2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from martech_lib.core.stats import Array, normal_quantile
+
+NODES = 64
+REACH = 8.5  # standard deviations over which the shared arm is integrated
+
+
+@lru_cache(maxsize=128)
+def dunnett_critical(shares: tuple[float, ...], *, alpha: float, tails: int = 2) -> float:
+    """|Z| which the largest of all arms' comparisons with the control exceeds with probability alpha under no effect.
+
+    Args:
+        shares: Share of the units of each arm, control first.
+        alpha: Error rate of all comparisons together.
+        tails: 1 or 2.
+    """
+    from scipy.optimize import brentq
+
+    if len(shares) == 2:
+        return normal_quantile(1 - alpha / tails)
+    together = _common_parts(shares)
+    return float(brentq(lambda z: 1 - _all_within(z, together, tails) - alpha, 0.0, 10.0, xtol=1e-12))
+
+
+def dunnett_p(z: Sequence[float], shares: tuple[float, ...], *, tails: int = 2) -> tuple[float, ...]:
+    """Each comparison's p-value adjusted for all of them."""
+    together = _common_parts(shares)
+    size = [abs(each) if tails == 2 else each for each in z]
+    return tuple(1 - _all_within(each, together, tails) for each in size)
+
+
+def holm(p: Sequence[float]) -> tuple[float, ...]:
+    """p-values adjusted by Holm's order."""
+    order, highest, found = np.argsort(p, kind="stable"), 0.0, [0.0] * len(p)
+    for place, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p) - place) * p[index]))
+        found[index] = highest
+    return tuple(found)
+
+
+def chance_of_all(drifts: Sequence[float], shares: tuple[float, ...], *, critical: float, tails: int = 2) -> float:
+    """Probability that every comparison rejects, where Z of each has this mean."""
+    common, nodes, weights = _common_parts(shares), *_shared()
+    passed = np.ones_like(nodes)
+    for mean, part in zip(drifts, common, strict=True):
+        own = math.sqrt(1 - part * part)
+        above = _below((mean + part * nodes - critical) / own)
+        passed *= above + (_below((-critical - mean - part * nodes) / own) if tails == 2 else 0.0)
+    return float(weights @ passed)
+
+
+def _common_parts(shares: tuple[float, ...]) -> tuple[float, ...]:
+    """How far each comparison's Z follows the control arm: two of them correlate by the product."""
+    return tuple(math.sqrt(share / (shares[0] + share)) for share in shares[1:])
+
+
+def _all_within(critical: float, common: Sequence[float], tails: int) -> float:
+    nodes, weights = _shared()
+    held = np.ones_like(nodes)
+    for part in common:
+        own = math.sqrt(1 - part * part)
+        above = _below((critical - part * nodes) / own)
+        held *= above - (_below((-critical - part * nodes) / own) if tails == 2 else 0.0)
+    return float(weights @ held)
+
+
+@lru_cache(maxsize=1)
+def _shared() -> tuple[Array, Array]:
+    """Nodes of the control arm's normal, and their weights."""
+    nodes, heights = np.polynomial.legendre.leggauss(NODES)
+    nodes = REACH * nodes
+    weights = REACH * heights * np.exp(-nodes * nodes / 2) / math.sqrt(2 * math.pi)
+    return np.asarray(nodes), np.asarray(weights)
+
+
+def _below(deviations: Array) -> Array:
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(deviations))

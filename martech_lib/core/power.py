@@ -1,0 +1,147 @@
+"""How many units a comparison of two arms needs, what it can see with those it has, and how often it would see it.
+
+Units are those of the control arm; the other arm has `ratio` times as many.
+
+Sources: Fleiss, Levin, Paik (2003), Statistical Methods for Rates and Proportions, ch. 4 (pooled, unpooled); Cohen
+(1988), Statistical Power Analysis, ch. 6 (h); Evan Miller's calculator (null variance of the control rate alone).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from martech_lib.core.stats import Array, normal_cdf, normal_quantile
+
+METHODS = ("pooled", "unpooled", "cohen_h", "evan_miller")
+TAIL = 9.0  # standard deviations of a count beyond which it is left out of an exact sum
+
+
+class Spread(NamedTuple):
+    """Standard deviation of the difference of two arms, times the root of the control arm's units.
+
+    Attributes:
+        null: Where there is no effect, by which the test judges.
+        real: Where there is the effect.
+    """
+
+    null: float
+    real: float
+
+
+def spread_of_rates(control: float, treated: float, *, ratio: float = 1.0, method: str = "pooled") -> Spread:
+    """Of two rates, fractions between 0 and 1. `cohen_h` is of the difference of arcsines, see `difference_of`."""
+    real = math.sqrt(control * (1 - control) + treated * (1 - treated) / ratio)
+    if method == "unpooled":
+        return Spread(real, real)
+    if method == "cohen_h":
+        one = math.sqrt(1 + 1 / ratio)
+        return Spread(one, one)
+    rate = control if method == "evan_miller" else (control + ratio * treated) / (1 + ratio)
+    return Spread(math.sqrt(rate * (1 - rate) * (1 + 1 / ratio)), real)
+
+
+def spread_of_means(sd: float, *, ratio: float = 1.0) -> Spread:
+    """Of two means of one standard deviation."""
+    one = sd * math.sqrt(1 + 1 / ratio)
+    return Spread(one, one)
+
+
+def difference_of(control: float, treated: float, *, method: str = "pooled") -> float:
+    """The difference as the method measures it: of rates, or of their arcsines (Cohen's h)."""
+    if method == "cohen_h":
+        return 2 * math.asin(math.sqrt(treated)) - 2 * math.asin(math.sqrt(control))
+    return treated - control
+
+
+def units_for(difference: float, spread: Spread, *, critical: float, power: float) -> float:
+    """Units of the control arm, not rounded, so that |Z| > critical with this power."""
+    return ((critical * spread.null + normal_quantile(power) * spread.real) / difference) ** 2
+
+
+def power_of(difference: float, spread: Spread, *, units: float, critical: float, tails: int = 2) -> float:
+    """Probability that the test sees a difference with so many units in the control arm."""
+    root = math.sqrt(units)
+    right = normal_cdf((abs(difference) * root - critical * spread.null) / spread.real)
+    wrong = normal_cdf((-abs(difference) * root - critical * spread.null) / spread.real) if tails == 2 else 0.0
+    return right + wrong
+
+
+def units_for_rates(
+    control: float, treated: float, *, ratio: float = 1.0, critical: float, power: float, method: str = "pooled"
+) -> float:
+    """`units_for` two rates by one of METHODS, not rounded."""
+    if method == "evan_miller" and control > 0.5:
+        control, treated = 1 - control, 1 - control + (treated - control)  # as its page does
+    spread = spread_of_rates(control, treated, ratio=ratio, method=method)
+    return units_for(difference_of(control, treated, method=method), spread, critical=critical, power=power)
+
+
+def least_rate_seen(
+    control: float, units: float, *, ratio: float = 1.0, critical: float, power: float
+) -> tuple[float, float]:
+    """The smallest fall and the smallest rise of a rate that so many units see; NaN where even 0 or 1 is not seen.
+
+    Returns:
+        (fall, rise), both as positive differences; pooled variance.
+    """
+    from scipy.optimize import brentq
+
+    def lacks(difference: float) -> float:
+        needs = units_for_rates(control, control + difference, ratio=ratio, critical=critical, power=power)
+        return math.log(needs / units)
+
+    def least(most: float) -> float:
+        near, far = math.copysign(1e-9, most), most * (1 - 1e-9)
+        return abs(float(brentq(lacks, near, far))) if lacks(far) < 0 < lacks(near) else math.nan
+
+    return least(-control), least(1 - control)
+
+
+def least_rise_seen(control: float, units: Array, *, ratio: float = 1.0, critical: float, power: float) -> Array:
+    """(n,): the smallest rise of a rate that each number of units sees, all at once; NaN where even 1 is not seen.
+
+    Bisection on the pooled formula, whose demand falls as the rise grows.
+    """
+    low, high = np.zeros_like(units), np.full_like(units, 1 - control)
+    target = normal_quantile(power)
+    for _ in range(50):
+        middle = (low + high) / 2
+        treated = control + middle
+        pooled = (control + ratio * treated) / (1 + ratio)
+        null = np.sqrt(pooled * (1 - pooled) * (1 + 1 / ratio))
+        real = np.sqrt(np.maximum(control * (1 - control) + treated * (1 - treated) / ratio, 0.0))
+        is_seen = middle * np.sqrt(units) >= critical * null + target * real
+        low, high = np.where(is_seen, low, middle), np.where(is_seen, middle, high)
+    return np.where(high >= (1 - control) * (1 - 1e-12), np.nan, high)
+
+
+def exact_power(control: float, treated: float, units: tuple[int, int], *, alpha: float) -> float:
+    """Probability that the pooled two-sided z-test rejects, summed over all pairs of counts.
+
+    Args:
+        control: Rate of the first arm.
+        treated: Rate of the second.
+        units: Units of the two.
+        alpha: Two-sided error rate.
+    """
+    counts = [_likely(rate, n) for rate, n in zip((control, treated), units, strict=True)]
+    (few, p_few), (many, p_many) = counts
+    a, b = few[:, None], many[None, :]
+    pooled = (a + b) / sum(units)
+    spread = np.sqrt(pooled * (1 - pooled) * (1 / units[0] + 1 / units[1]))
+    rejects = np.abs(b / units[1] - a / units[0]) > normal_quantile(1 - alpha / 2) * spread
+    return float(p_few @ rejects @ p_many)
+
+
+def _likely(rate: float, units: int) -> tuple[npt.NDArray[Any], Array]:
+    """Counts within TAIL standard deviations of the mean, and their probabilities."""
+    from scipy.stats import binom
+
+    half = TAIL * math.sqrt(units * rate * (1 - rate)) + TAIL
+    low, high = max(0, math.floor(units * rate - half)), min(units, math.ceil(units * rate + half))
+    counts = np.arange(low, high + 1)
+    return counts, np.asarray(binom.pmf(counts, units, rate))
