@@ -4,6 +4,7 @@ Where things are
     core/         input tables, the workspace that holds them, the records every analysis returns
     stack/        the stack audit: inventory -> findings, decisions, savings, build order, roadmap
     attribution/  touches and conversions, in any engine -> credit by channel and model; all lenses -> a range
+    experiments/  a hypothesis -> a plan with its size, weeks and looks -> a register -> a reading as it was planned
     workbook/     one notebook in three modes (lab, app, report) and the `martech` command
 
     >>> from martech_lib import Workspace, stack
@@ -20,17 +21,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from martech_lib import attribution, stack
+    from martech_lib import attribution, experiments, stack
     from martech_lib.core.workspace import Workspace
 
-__all__ = ["Workspace", "attribution", "stack"]
+__all__ = ["Workspace", "attribution", "experiments", "stack"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name == "Workspace":
         return import_module("martech_lib.core.workspace").Workspace
-    if name in ("attribution", "stack"):
+    if name in ("attribution", "experiments", "stack"):
         return import_module(f"martech_lib.{name}")
     raise AttributeError(f"module 'martech_lib' has no attribute {name!r}; it offers {', '.join(__all__)}")
 

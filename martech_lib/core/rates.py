@@ -77,9 +77,7 @@ def _p(control: Count, treated: Count) -> float:
     return 2 * normal_cdf(-abs(pooled_z(control, treated)))
 
 
-def _ends(
-    z: Callable[[float], float], middle: float, room: tuple[float, float], level: float
-) -> tuple[float, float]:
+def _ends(z: Callable[[float], float], middle: float, room: tuple[float, float], level: float) -> tuple[float, float]:
     """Where z falls to plus and minus the critical value; an end of the room where it never does."""
     from scipy.optimize import brentq
 

@@ -1,0 +1,178 @@
+"""What may be declared of an experiment: every field in its type and range, or an error that says what is allowed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING
+from typing import Any
+
+from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.power import METHODS
+from martech_lib.core.sequential import RULES
+from martech_lib.experiments.metrics import metric_of
+
+TEXTS = (
+    "name", "hypothesis", "primary_metric", "downstream_metric", "one_sided_reason", "surface", "owner",
+)  # fmt: skip
+CHOICES = {"rule": RULES, "method": METHODS, "many": ("dunnett", "holm"), "power_of": ("best", "every")}
+# Field -> least, most, whether both ends are allowed, and the words for it.
+NUMBERS: Mapping[str, tuple[float, float, bool, str]] = {
+    "alpha": (0.0, 0.5, False, "between 0 and 0.5, such as 0.05 (a share, not a percent)"),
+    "power": (0.0, 1.0, False, "between 0 and 1, such as 0.8; no finite test finds every effect"),
+    "growth": (0.0, 1.0, False, "above 0 and up to 1: 1 where every visitor is new, about 0.7 where many return"),
+    "weekly_units": (0.0, 1e12, False, "above 0: unique users in a week"),
+    "sd": (0.0, 1e15, False, "above 0: the standard deviation by user, in the metric's unit"),
+    "skew": (-1e6, 1e6, True, "a number: the skewness by user, 0 where unknown"),
+    "correlation": (-1.0, 1.0, False, "between -1 and 1: of the metric with its own past by user"),
+    "window_days": (0.0, 3_650.0, False, "above 0: days after the assignment whose outcomes count"),
+}
+WHOLES = {"looks": (1, 365), "tails": (1, 2), "variables_changed": (0, 1_000)}
+UP_TO = ("growth",)  # whose upper end is allowed
+MOST_ARMS, SUM_WITHIN = 20, 1e-6
+
+
+def allowed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a plan, each of its type; blanks give way to the default.
+
+    Args:
+        given: Field -> value, numbers also as text.
+        defaults: Field -> its default; `dataclasses.MISSING` where it has none.
+
+    Raises:
+        UserError: For the first field that is not allowed.
+    """
+    for name in given:
+        if name not in defaults:
+            raise UserError(f"'{shown(name)}' is no field of a plan{did_you_mean(name, defaults)}")
+    filled = {name: value for name, value in given.items() if not _is_blank(value)}
+    for name, default in defaults.items():
+        if default is MISSING and name not in filled:
+            raise UserError(f"{name} is blank; a plan needs name, primary_metric, baseline and mde.")
+    found = {name: _typed(name, value) for name, value in filled.items()}
+    _refuse_metric_without_size(found)
+    return found
+
+
+def split_of(given: Any) -> tuple[float, ...]:
+    """Shares of the arms, control first, from (.5, .5), "50/50" or "50 %; 50 %". Raises UserError."""
+    parts = re.split(r"[/;|]", given) if isinstance(given, str) else list(given)
+    shares = [_number("split", part) for part in parts]
+    if sum(shares) > 1.5 and abs(sum(shares) - 100) < 0.01:
+        shares = [share / 100 for share in shares]
+    said = " / ".join(f"{share:g}" for share in shares)
+    if not 2 <= len(shares) <= MOST_ARMS:
+        raise UserError(f"split came as {said or 'nothing'}; allowed are 2 to {MOST_ARMS} arms, control first.")
+    if min(shares) <= 0 or not all(map(math.isfinite, shares)):
+        raise UserError(f"split came as {said}; every arm needs a share above 0, such as 0.5 / 0.5.")
+    if abs(sum(shares) - 1) > SUM_WITHIN:
+        raise UserError(f"split came as {said}, which adds up to {sum(shares):g}; shares of all arms add up to 1.")
+    return tuple(shares)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name == "split":
+        return split_of(value)
+    if name == "guardrail_metrics":
+        return _list_of(value)
+    if name == "relative":
+        return _truth(name, value)
+    if name in TEXTS:
+        return " ".join(str(value).split())
+    if name in CHOICES:
+        return _choice(name, value)
+    if name in WHOLES:
+        return _whole(name, value)
+    return _within(name, _number(name, value))
+
+
+def _list_of(value: Any) -> tuple[str, ...]:
+    parts: Sequence[Any] = value.split(";") if isinstance(value, str) else value
+    return tuple(" ".join(str(part).split()) for part in parts if str(part).strip())
+
+
+def _truth(name: str, value: Any) -> bool:
+    told = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}.get(str(value).casefold())
+    if told is None:
+        raise UserError(f"{name} came as '{shown(value)}'; allowed is true or false.")
+    return told
+
+
+def _choice(name: str, value: Any) -> str:
+    said = str(value).strip().casefold().replace("'", "").replace("-", "_").replace(" ", "_")
+    if said not in CHOICES[name]:
+        hint = did_you_mean(said, CHOICES[name])
+        raise UserError(f"{name} came as '{shown(value)}'; allowed is {', '.join(CHOICES[name])}{hint}.")
+    return said
+
+
+def _whole(name: str, value: Any) -> int:
+    number, (least, most) = _number(name, value), WHOLES[name]
+    if number != round(number) or not least <= number <= most:
+        raise UserError(f"{name} came as '{shown(value)}'; allowed is a whole number from {least} to {most:,}.")
+    return round(number)
+
+
+def _within(name: str, number: float) -> float:
+    if name not in NUMBERS:
+        return number
+    least, most, closed, words = NUMBERS[name]
+    is_inside = least <= number <= most if closed else least < number < most or (name in UP_TO and number == most)
+    if not is_inside:
+        raise UserError(f"{name} came as {number:g}; allowed is {words}.")
+    return number
+
+
+def _number(name: str, value: Any) -> float:
+    text = str(value).strip().replace(",", "").replace("%", "")
+    try:
+        number = float(text) / (100 if str(value).strip().endswith("%") else 1)
+    except ValueError as error:
+        raise UserError(f"{name} came as '{shown(value)}'; allowed is a number.") from error
+    if not math.isfinite(number) or isinstance(value, bool):
+        raise UserError(f"{name} came as '{shown(value)}'; allowed is a finite number.")
+    return number
+
+
+def _is_blank(value: Any) -> bool:
+    return (
+        value is None or (isinstance(value, float) and math.isnan(value)) or (value == "" if _is_text(value) else False)
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _refuse_metric_without_size(found: Mapping[str, Any]) -> None:
+    """Raise UserError when baseline, mde and sd do not fit one another."""
+    baseline, mde, metric = found["baseline"], found["mde"], metric_of(found["primary_metric"])
+    if mde == 0:
+        raise UserError("mde came as 0; allowed is any other number: no test is large enough to find no change.")
+    effect = mde * baseline if found.get("relative") else mde
+    if metric.kind == "rate" and found.get("sd") is None:
+        refuse_rates(baseline, effect)
+        return
+    if found.get("sd") is None:
+        raise UserError(
+            f"{metric.name} is a {metric.kind}, whose size needs sd, the standard deviation by user; give it, or take "
+            "it from the logs with `experiments.history`."
+        )
+    if found.get("relative") and baseline <= 0:
+        raise UserError(f"baseline came as {baseline:g}; a relative mde needs a baseline above 0.")
+
+
+def refuse_rates(baseline: float, effect: float) -> None:
+    """Raise UserError when a baseline or the rate that the effect leads to is none."""
+    if not 0 < baseline < 1:
+        hint = f" A rate of {baseline:g} % is {baseline / 100:g}." if 1 < baseline < 100 else ""
+        raise UserError(
+            f"baseline came as {baseline:g}; allowed is a rate between 0 and 1, such as 0.05: at 0 or 1 nothing varies."
+            f"{hint}"
+        )
+    if not 0 < baseline + effect < 1:
+        raise UserError(
+            f"mde leads from {baseline:g} to {baseline + effect:g}, which is no rate; allowed is a change that stays "
+            f"between 0 and 1, here above {-baseline:g} and below {1 - baseline:g} (absolute)."
+        )

@@ -1,0 +1,98 @@
+"""The six rules as a gate: each passes, or says what is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from martech_lib.core.spoken import count, listed
+
+if TYPE_CHECKING:
+    from martech_lib.experiments.plan import Plan
+
+PARTS = (
+    ("We believe", r"\bwe believe\b"),
+    ("for (whom)", r"\bfor\b"),
+    ("will (do what)", r"\bwill\b"),
+    ("because (why)", r"\bbecause\b\s+\S"),
+)
+SENTENCE = "We believe <change> for <whom> will <raise or lower what> because <why>"
+
+
+def gate_of(plan: Plan) -> pd.DataFrame:
+    """The six rules held against a plan: rule, passed, missing."""
+    missing = {rule: check(plan) for rule, check in RULES.items()}
+    rows = [{"rule": rule, "passed": not said, "missing": said} for rule, said in missing.items()]
+    return pd.DataFrame(rows, columns=["rule", "passed", "missing"])
+
+
+def lacking_parts(hypothesis: str) -> list[str]:
+    """The parts of the sentence that a hypothesis lacks, in their order."""
+    at, lacking = 0, []
+    for words, pattern in PARTS:
+        found = re.compile(pattern, re.IGNORECASE).search(hypothesis, at)
+        if found:
+            at = found.end()
+        else:
+            lacking.append(words)
+    return lacking
+
+
+def _hypothesis(plan: Plan) -> str:
+    if not plan.hypothesis:
+        return f"there is no hypothesis; write: {SENTENCE}"
+    lacking = lacking_parts(plan.hypothesis)
+    return f"the hypothesis lacks {listed(lacking)}; write: {SENTENCE}" if lacking else ""
+
+
+def _size(plan: Plan) -> str:
+    if plan.weekly_units is None:
+        return "weekly_units is unknown, so that nobody knows how long it must run; count its visitors first"
+    return ""
+
+
+def _one_variable(plan: Plan) -> str:
+    if plan.variables_changed is None:
+        return "variables_changed is not said; count what differs between the arms"
+    if plan.variables_changed == 1:
+        return ""
+    changed = count(plan.variables_changed, "variable")
+    return f"{changed} changed at once, so that nobody will know which one moved the metric; change one"
+
+
+def _looks(plan: Plan) -> str:
+    if plan.looks > 1 and plan.rule == "fixed":
+        return (
+            f"{plan.looks} looks at a test of one look raise false alarms; read it once at the end, or declare the rule "
+            "obrien_fleming, pocock or confidence_sequence"
+        )
+    return ""
+
+
+def _tails(plan: Plan) -> str:
+    if plan.tails == 1 and not plan.one_sided_reason:
+        return (
+            "a one-sided test needs a written reason (one_sided_reason): why would a loss of the same size not count?"
+        )
+    return ""
+
+
+def _downstream(plan: Plan) -> str:
+    lacking = (
+        [] if plan.downstream_metric else ["a downstream metric (what must not fall later, such as trial to paid)"]
+    )
+    lacking += [] if plan.guardrail_metrics else ["a guardrail metric (what stops it, such as unsubscribes)"]
+    return f"it lacks {listed(lacking)}" if lacking else ""
+
+
+RULES: Mapping[str, Callable[[Plan], str]] = {
+    "Hypothesis first": _hypothesis,
+    "Sample size first": _size,
+    "One variable": _one_variable,
+    "Declared looks": _looks,
+    "Two tails": _tails,
+    "Downstream and guardrails": _downstream,
+}

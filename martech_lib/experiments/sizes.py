@@ -1,0 +1,204 @@
+"""How many units: of a plain comparison by any convention, and of a plan with its looks, arms and past.
+
+Source of the inflation by looks: Jennison, Turnbull (2000), Group Sequential Methods, ch. 2: units grow by the square of
+the drift that the rule needs over that of one look.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from martech_lib.core.errors import UserError
+from martech_lib.core.many_arms import chance_of_all, dunnett_critical
+from martech_lib.core.power import (
+    METHODS,
+    Spread,
+    difference_of,
+    power_of,
+    spread_of_means,
+    spread_of_rates,
+    units_for,
+    units_for_rates,
+)
+from martech_lib.core.sequential import boundaries, drift_for, walk
+from martech_lib.core.stats import normal_cdf, normal_quantile
+from martech_lib.experiments.declared import refuse_rates
+
+if TYPE_CHECKING:
+    from martech_lib.experiments.plan import Plan
+
+PER_SKEW = 355.0  # units an arm for each square of the skewness: Kohavi, Deng, Frasca, Longbotham, Xu (2014), KDD
+LARGEST = 1e12
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a plan.
+
+    Attributes:
+        control: Units of the control arm at the last look, rounded up.
+        arms: Units of every arm, control first.
+        shares: Share of the units at each look.
+        boundaries: |Z| beyond which each look stops; infinity where it does not.
+        alpha: Of one comparison, both tails together.
+        drift: Mean of Z at the end with which the plan has its power.
+        inflation: Units over those of one look at the end.
+        for_skew: Units an arm that the skewness needs for a normal mean; 0 where nothing is known.
+    """
+
+    control: int
+    arms: tuple[int, ...]
+    shares: tuple[float, ...]
+    boundaries: tuple[float, ...]
+    alpha: float
+    drift: float
+    inflation: float
+    for_skew: int
+
+
+def sample_size(
+    *,
+    baseline: float,
+    mde: float,
+    relative: bool = False,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    ratio: float = 1,
+    tails: int = 2,
+    method: str = "pooled",
+) -> int:
+    """Units that the control arm of a comparison of two rates needs.
+
+    Args:
+        baseline: The control's rate, 0 to 1.
+        mde: The smallest change worth finding, absolute or relative to the baseline.
+        relative: Whether mde is relative.
+        alpha: Error rate of all tails.
+        power: Chance to see a change of mde.
+        ratio: Units of the other arm for each of the control.
+        tails: 1 or 2.
+        method: pooled, unpooled, cohen_h (rounded up) or evan_miller (rounded to the nearest, as its page does).
+
+    Raises:
+        UserError: A value is not allowed.
+    """
+    _refuse(alpha=alpha, power=power, ratio=ratio, tails=tails, method=method)
+    effect = mde * baseline if relative else mde
+    if effect == 0:
+        raise UserError("mde came as 0; allowed is any other number: no test is large enough to find no change.")
+    refuse_rates(baseline, effect)
+    critical = normal_quantile(1 - alpha / tails)
+    units = units_for_rates(baseline, baseline + effect, ratio=ratio, critical=critical, power=power, method=method)
+    return rounded(units, method)
+
+
+def size_of(plan: Plan) -> Size:
+    """The size of a plan. Raises UserError where no finite test finds the effect."""
+    shares = tuple((look + 1) / plan.looks for look in range(plan.looks))
+    alpha = plan.tails * normal_cdf(-one_critical(plan))
+    bounds = boundaries(shares, rule=plan.rule, alpha=alpha, tails=plan.tails)
+    drift = drift_for(plan.power, shares, bounds, tails=plan.tails)
+    plain = normal_quantile(1 - alpha / plan.tails) + normal_quantile(plan.power)
+    inflation = (drift / plain) ** 2 if has_looks(plan) else 1.0
+    once = units_at(plan, plan.effect, alpha=alpha)
+    units = once * inflation * _for_every(plan, drift, critical=bounds[-1])
+    for_skew = math.ceil(PER_SKEW * plan.skew**2)
+    least = max(units, for_skew * plan.split[0] / min(plan.split))
+    if not least < LARGEST:
+        raise UserError(f"mde came as {plan.mde:g}; it needs {least:.3g} units an arm: give a larger change.")
+    control = rounded(least, plan.method)
+    arms = tuple(math.ceil(control * share / plan.split[0] - 1e-9) for share in plan.split)
+    return Size(control, arms, shares, bounds, alpha, drift, inflation, for_skew)
+
+
+def one_critical(plan: Plan) -> float:
+    """|Z| beyond which one look rejects one comparison, all arms held to the plan's alpha.
+
+    With looks, or by Holm, each comparison has its part of alpha; by Dunnett they share it by how they correlate.
+    """
+    if plan.many == "dunnett" and not has_looks(plan):
+        return dunnett_critical(plan.split, alpha=plan.alpha, tails=plan.tails)
+    return normal_quantile(1 - plan.alpha / (len(plan.split) - 1) / plan.tails)
+
+
+def has_looks(plan: Plan) -> bool:
+    """Whether it can stop before its end, or is read by a rule for looks."""
+    return plan.looks > 1 or plan.rule != "fixed"
+
+
+def rounded(units: float, method: str) -> int:
+    """Units rounded up; by Evan Miller's page to the nearest."""
+    return round(units) if method == "evan_miller" else math.ceil(units)
+
+
+def least_ratio(plan: Plan) -> float:
+    """Units of the smallest arm for each of the control."""
+    return min(plan.split[1:]) / plan.split[0]
+
+
+def power_with(plan: Plan, control_units: float, effect: float | None = None) -> float:
+    """Chance that the plan at another size sees an effect (the planned one) in one comparison, all looks taken."""
+    change = plan.effect if effect is None else effect
+    if not has_looks(plan):
+        critical = normal_quantile(1 - plan.size.alpha / plan.tails)
+        spread, difference = spread_at(plan, change), difference_at(plan, change)
+        return power_of(difference, spread, units=control_units, critical=critical, tails=plan.tails)
+    drift = drift_at(plan, control_units, change)
+    return float(walk(plan.size.shares, plan.boundaries, tails=plan.tails).stopping(drift).rejects[0])
+
+
+def drift_at(plan: Plan, control_units: float, effect: float) -> float:
+    """Mean of Z at the end with so many units in the control arm, such that units_at gives the plan's power."""
+    plain = normal_quantile(1 - plan.size.alpha / plan.tails) + normal_quantile(plan.power)
+    return plain * math.sqrt(control_units / units_at(plan, effect, alpha=plan.size.alpha))
+
+
+def units_at(plan: Plan, effect: float, *, alpha: float) -> float:
+    """Units of the control arm for one comparison of one look, not rounded."""
+    critical = normal_quantile(1 - alpha / plan.tails)
+    return units_for(difference_at(plan, effect), spread_at(plan, effect), critical=critical, power=plan.power)
+
+
+def spread_at(plan: Plan, effect: float) -> Spread:
+    """Standard deviations of the smallest arm beside the control, what the past explains taken out."""
+    left, ratio = math.sqrt(1 - plan.correlation**2), least_ratio(plan)
+    if plan.sd is None:
+        told = spread_of_rates(plan.baseline, plan.baseline + effect, ratio=ratio, method=plan.method)
+    else:
+        told = spread_of_means(plan.sd, ratio=ratio)
+    return Spread(told.null * left, told.real * left)
+
+
+def difference_at(plan: Plan, effect: float) -> float:
+    """The effect as the plan's method measures it."""
+    return effect if plan.sd is not None else difference_of(plan.baseline, plan.baseline + effect, method=plan.method)
+
+
+def _for_every(plan: Plan, drift: float, *, critical: float) -> float:
+    """Units over those of the best arm alone, so that every arm is found at once."""
+    from scipy.optimize import brentq
+
+    comparisons = len(plan.split) - 1
+    if comparisons == 1 or plan.power_of == "best":
+        return 1.0
+
+    def lacks(growth: float) -> float:
+        drifts = [drift * growth] * comparisons
+        return chance_of_all(drifts, plan.split, critical=critical, tails=plan.tails) - plan.power
+
+    return float(brentq(lacks, 1e-6, 10.0, xtol=1e-10)) ** 2
+
+
+def _refuse(*, alpha: float, power: float, ratio: float, tails: int, method: str) -> None:
+    if not 0 < alpha < 0.5:
+        raise UserError(f"alpha came as {alpha:g}; allowed is between 0 and 0.5, such as 0.05.")
+    if not 0 < power < 1:
+        raise UserError(f"power came as {power:g}; allowed is between 0 and 1, such as 0.8: no test finds everything.")
+    if not 0 < ratio < math.inf:
+        raise UserError(f"ratio came as {ratio:g}; allowed is above 0: units of the other arm for each of the control.")
+    if tails not in (1, 2):
+        raise UserError(f"tails came as {tails}; allowed is 1 or 2.")
+    if method not in METHODS:
+        raise UserError(f"method came as '{method}'; allowed is {', '.join(METHODS)}.")
