@@ -16,18 +16,18 @@ from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
 class Count(NamedTuple):
     """So many of n units."""
 
-    count: float
+    hits: float
     n: float
 
     @property
     def rate(self) -> float:
         """Their share."""
-        return self.count / self.n
+        return self.hits / self.n
 
 
 def pooled_z(control: Count, treated: Count) -> float:
     """Z of the difference of two rates with the variance of the common one; 0 where nobody or everybody did."""
-    common = (control.count + treated.count) / (control.n + treated.n)
+    common = (control.hits + treated.hits) / (control.n + treated.n)
     error = common * (1 - common) * (1 / control.n + 1 / treated.n)
     return (treated.rate - control.rate) / math.sqrt(error) if error > 0 else 0.0
 
@@ -54,7 +54,7 @@ def score_difference(control: Count, treated: Count, *, level: float) -> Differe
 
 def score_lift(control: Count, treated: Count, *, level: float) -> Difference:
     """Relative difference of two rates, the interval by the score test (Koopman's); the upper end may be infinity."""
-    ratio = treated.rate / control.rate if control.count else math.inf
+    ratio = treated.rate / control.rate if control.hits else math.inf
 
     def z(log: float) -> float:
         supposed = math.exp(log)
@@ -66,7 +66,7 @@ def score_lift(control: Count, treated: Count, *, level: float) -> Difference:
     low, high = _ends(z, middle, (-LOGS, LOGS), level)
     lower = -1.0 if low <= -LOGS else math.expm1(low)
     upper = math.inf if high >= LOGS else math.expm1(high)
-    parts = [(1 - arm.rate) / arm.count for arm in (control, treated) if arm.count]
+    parts = [(1 - arm.rate) / arm.hits for arm in (control, treated) if arm.hits]
     return Difference(ratio - 1, math.sqrt(sum(parts)), lower, upper, _p(control, treated))
 
 
@@ -81,16 +81,12 @@ def _ends(z: Callable[[float], float], middle: float, room: tuple[float, float],
     """Where z falls to plus and minus the critical value; an end of the room where it never does."""
     from scipy.optimize import brentq
 
-    critical = normal_quantile((1 + level) / 2)
-    low = high = middle
-    if z(room[0]) > critical:
-        low = float(brentq(lambda at: z(at) - critical, room[0], middle, xtol=1e-12))
-    else:
-        low = room[0]
-    if z(room[1]) < -critical:
-        high = float(brentq(lambda at: z(at) + critical, middle, room[1], xtol=1e-12))
-    else:
-        high = room[1]
+    critical, (least, most) = normal_quantile((1 + level) / 2), room
+    low, high = least, most
+    if z(least) > critical:
+        low = float(brentq(lambda at: z(at) - critical, least, middle, xtol=1e-12))
+    if z(most) < -critical:
+        high = float(brentq(lambda at: z(at) + critical, middle, most, xtol=1e-12))
     return low, high
 
 
@@ -108,9 +104,9 @@ def _best_under_difference(control: Count, treated: Count, supposed: float) -> f
     """The control rate that fits best when the other is `supposed` above it: the root of a cubic."""
     both = control.n + treated.n
     a3 = both
-    a2 = (treated.n + 2 * control.n) * supposed - both - control.count - treated.count
-    a1 = (control.n * supposed - both - 2 * control.count) * supposed + control.count + treated.count
-    a0 = control.count * supposed * (1 - supposed)
+    a2 = (treated.n + 2 * control.n) * supposed - both - control.hits - treated.hits
+    a1 = (control.n * supposed - both - 2 * control.hits) * supposed + control.hits + treated.hits
+    a0 = control.hits * supposed * (1 - supposed)
     third = a2 / (3 * a3)
     v = third**3 - a1 * a2 / (6 * a3 * a3) + a0 / (2 * a3)
     u = math.copysign(math.sqrt(max(third * third - a1 / (3 * a3), 0.0)), v)
@@ -122,7 +118,7 @@ def _best_under_difference(control: Count, treated: Count, supposed: float) -> f
 def _best_under_ratio(control: Count, treated: Count, supposed: float) -> float:
     """The control rate that fits best when the other is `supposed` times it: the root of a quadratic."""
     a = (control.n + treated.n) * supposed
-    b = -((treated.n + control.count) * supposed + treated.count + control.n)
-    c = control.count + treated.count
+    b = -((treated.n + control.hits) * supposed + treated.hits + control.n)
+    c = control.hits + treated.hits
     base = (-b - math.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a)
     return min(max(base, 0.0), min(1.0, 1 / supposed))

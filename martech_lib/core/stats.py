@@ -105,7 +105,7 @@ class Difference(NamedTuple):
     p: float
 
 
-def of_sums(n: float, total: float, squares: float, cubes: float = math.nan) -> Sample:
+def of_sums(n: float, total: float, squares: float, *, cubes: float = math.nan) -> Sample:
     """A Sample from the sum, the sum of squares and, where there is one, of cubes."""
     mean = total / n
     var = max(squares - total * mean, 0.0) / (n - 1)
@@ -171,9 +171,9 @@ def welch(control: Sample, treated: Sample, *, level: float) -> Difference:
 
 def lift(control: Sample, treated: Sample, *, level: float) -> Difference:
     """Relative difference of two means above 0, by the delta method for the logarithm of their ratio."""
-    parts = [arm.error / arm.mean**2 for arm in (control, treated)]
-    error = sum(parts)
-    se, df = math.sqrt(error), _freedom(error, *parts, (control.n, treated.n))
+    first, second = (arm.error / arm.mean**2 for arm in (control, treated))
+    error = first + second
+    se, df = math.sqrt(error), _freedom(error, first, second, (control.n, treated.n))
     log = math.log(treated.mean / control.mean)
     half = student_quantile((1 + level) / 2, df) * se
     return Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), _student_p(log, se, df))

@@ -66,8 +66,8 @@ def _one_variable(plan: Plan) -> str:
 def _looks(plan: Plan) -> str:
     if plan.looks > 1 and plan.rule == "fixed":
         return (
-            f"{plan.looks} looks at a test of one look raise false alarms; read it once at the end, or declare the rule "
-            "obrien_fleming, pocock or confidence_sequence"
+            f"{plan.looks} looks at a test of one look raise false alarms; read it once at the end, or declare "
+            "the rule obrien_fleming, pocock or confidence_sequence"
         )
     return ""
 

@@ -1,7 +1,7 @@
 """How many units: of a plain comparison by any convention, and of a plan with its looks, arms and past.
 
-Source of the inflation by looks: Jennison, Turnbull (2000), Group Sequential Methods, ch. 2: units grow by the square of
-the drift that the rule needs over that of one look.
+Looks: Jennison, Turnbull (2000), Group Sequential Methods, ch. 2: units grow by the square of the drift that the rule
+needs over that of one look.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def least_ratio(plan: Plan) -> float:
     return min(plan.split[1:]) / plan.split[0]
 
 
-def power_with(plan: Plan, control_units: float, effect: float | None = None) -> float:
+def power_with(plan: Plan, control_units: float, *, effect: float | None = None) -> float:
     """Chance that the plan at another size sees an effect (the planned one) in one comparison, all looks taken."""
     change = plan.effect if effect is None else effect
     if not has_looks(plan):
