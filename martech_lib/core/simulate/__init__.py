@@ -16,6 +16,7 @@ from martech_lib.core.simulate.world import (
     refuse_taken,
     simulate,
     simulate_from,
+    tests_of,
     write,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "refuse_taken",
     "simulate",
     "simulate_from",
+    "tests_of",
     "write",
 ]

@@ -120,6 +120,11 @@ def named(codes: Whole, names: list[str]) -> pd.api.extensions.ExtensionArray:
     return pd.array(names, dtype="str").take(codes)
 
 
+def in_order(parts: list[pd.DataFrame], when: str) -> pd.DataFrame:
+    """Logs of users as one, in order of time and user."""
+    return pd.concat(parts).sort_values([when, "user_id"], kind="stable", ignore_index=True)
+
+
 def _captures(course: Course) -> Touches:
     """The touches before conversions."""
     found, converted = course.candidates, course.converted

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from martech_lib.core.simulate.log import moments, named
+from martech_lib.core.simulate.log import in_order, moments, named
 from martech_lib.core.simulate.settings import DAY, END, PRICES, Flags, Floats, Program, Settings, Whole
 
 FIRST_MEMBER = 10_000_001  # members are other people than the users of the log
@@ -65,7 +65,7 @@ def programs_of(of: Settings) -> Programs:
         outcomes.append(happened)
         registers.append(_register(members, happened))
         truth.append(_true(members))
-    return Programs(_in_order(assignments, "assigned_at"), _in_order(outcomes, "ts"), pd.DataFrame(registers), truth)
+    return Programs(in_order(assignments, "assigned_at"), in_order(outcomes, "ts"), pd.DataFrame(registers), truth)
 
 
 def _members(program: Program, rng: np.random.Generator, *, first: int, users: int) -> Members:
@@ -168,7 +168,3 @@ def _true(members: Members) -> dict[str, object]:
         "incremental_value": round(float(members.value[real].sum() - members.value[otherwise].sum()), 2),
         "relative_lift": round(extra / max(int(otherwise.sum()), 1), 4),
     }
-
-
-def _in_order(parts: list[pd.DataFrame], when: str) -> pd.DataFrame:
-    return pd.concat(parts).sort_values([when, "user_id"], kind="stable", ignore_index=True)

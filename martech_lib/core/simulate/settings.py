@@ -219,6 +219,7 @@ class Settings:
         channels: The channels.
         tests: The lift tests that ran.
         programs: The personalization programs.
+        company: Whose A/B tests it has.
         base_rate: Candidate conversions a user over the log that no channel makes.
         intent_sd: Standard deviation of the logarithm of intent.
     """
@@ -228,6 +229,7 @@ class Settings:
     channels: tuple[Channel, ...]
     tests: tuple[LiftTest, ...] = LIFT_TESTS
     programs: tuple[Program, ...] = PROGRAMS
+    company: str = "fitness"
     base_rate: float = 0.18
     intent_sd: float = 1.2
 
@@ -237,7 +239,12 @@ class Settings:
 
     def stream(self, part: str) -> np.random.Generator:
         """Random numbers of one part of the world: named, so that no part shifts another."""
-        return np.random.default_rng([self.seed, crc32(part.encode())])
+        return stream(self.seed, part)
+
+
+def stream(seed: int, part: str) -> np.random.Generator:
+    """Random numbers of one part of whatever is drawn from this seed."""
+    return np.random.default_rng([seed, crc32(part.encode())])
 
 
 def settings(*, users: int, seed: int) -> Settings:

@@ -10,9 +10,11 @@ import pandas as pd
 
 from martech_lib.core.errors import UserError, WorkspaceError
 from martech_lib.core.simulate.course import run
+from martech_lib.core.simulate.experiment_settings import companies
+from martech_lib.core.simulate.experiments import history_of
 from martech_lib.core.simulate.history import controls_frame, media_frame, outcome_frame
 from martech_lib.core.simulate.lift import lift_frame
-from martech_lib.core.simulate.log import Log, conversions_frame, log_of, touches_frame
+from martech_lib.core.simulate.log import Log, conversions_frame, in_order, log_of, touches_frame
 from martech_lib.core.simulate.programs import programs_of
 from martech_lib.core.simulate.reports import (
     channels_frame,
@@ -27,6 +29,7 @@ from martech_lib.core.simulate.truth import caused, truth_frame, truth_rows
 from martech_lib.core.tables import table
 
 LEAST_USERS, MOST_USERS = 500, 2_000_000
+USUAL_USERS = 20_000  # the surfaces of A/B tests are described for a log of so many users
 DAYS_OF_MONTH = 365.25 / 12
 
 
@@ -60,7 +63,8 @@ def simulate_from(of: Settings) -> World:
     """A world of one's own settings."""
     course = run(of)
     log, effects, programs = log_of(course), caused(course), programs_of(of)
-    truth = truth_frame([*truth_rows(course, effects), *programs.truth])
+    tests = history_of(of.company, seed=of.seed, scale=of.users / USUAL_USERS)
+    truth = truth_frame([*truth_rows(course, effects), *programs.truth, *tests.truth])
     spend = spend_frame(log)
     tables = {
         "profile": _profile(log, float(spend["spend"].sum())),
@@ -75,13 +79,30 @@ def simulate_from(of: Settings) -> World:
         "controls_weekly": controls_frame(log),
         "geo_panel": geo_frame(log),
         "channels": channels_frame(log),
-        "assignments": programs.assignments,
-        "outcomes": programs.outcomes,
+        "assignments": in_order([programs.assignments, tests.assignments], "assigned_at"),
+        "outcomes": in_order([programs.outcomes, tests.outcomes], "ts"),
         "lenses": lenses_frame(log, effects),
         "programs": programs.programs,
+        "experiments": tests.experiments,
+        "backlog": tests.backlog,
         "truth": truth,
     }
     return World(tables, truth)
+
+
+def tests_of(company: str, *, seed: int) -> World:
+    """The A/B tests of a company alone, as in a world of the usual size: their tables, their logs, their truth.
+
+    Raises:
+        UserError: No tests are described for this company, or the seed is not allowed.
+    """
+    if company not in companies():
+        raise UserError(f"no A/B tests are described for {company!r}; there are: {', '.join(companies())}")
+    if seed < 0:
+        raise UserError(f"the seed {seed} is below zero; give a whole number from 0 up")
+    tests = history_of(company, seed=seed)
+    truth = truth_frame(tests.truth)
+    return World({**tests._asdict(), "truth": truth}, truth)
 
 
 def write(world: World, folder: str | Path) -> tuple[Path, ...]:
