@@ -19,6 +19,7 @@ from martech_lib.core.simulate.settings import AS_OF, FIRST_DAY
 from martech_lib.core.stats import normal_quantile
 
 Kind = Literal["rate", "count", "value", "ratio"]
+ENDINGS: tuple[tuple[str, Kind], ...] = ((" value per user", "value"), (" per user", "count"), (" rate", "rate"))
 ALPHA, POWER = 0.05, 0.8
 GROWTH = 0.75  # visitors return, so unique users grow like days^0.75
 MARGIN = 0.93  # of the users expected are planned with
@@ -223,9 +224,9 @@ def counted(metric: str) -> Counted:
     Raises:
         ValueError: It is not in the grammar.
     """
-    for ending, kind in ((" value per user", "value"), (" per user", "count"), (" rate", "rate")):
+    for ending, kind in ENDINGS:
         if metric.endswith(ending):
-            return Counted(kind, metric.removesuffix(ending))  # type: ignore[arg-type]
+            return Counted(kind, metric.removesuffix(ending))
     event, between, other = metric.partition(" per ")
     if not between:
         raise ValueError(f"{metric!r} is not the name of a metric")

@@ -147,7 +147,7 @@ def read_row(test: Experiment, seen: Trial, stopped: Stop, *, reading: Reading, 
         "stop_reason": stopped.reason,
         "looks": stopped.looks,
         **_figures(reading.of, ("effect", "ci_low", "ci_high")),
-        "p_value": round(reading.p, 6),
+        "p_value": float(f"{reading.p:.4g}"),
         "decision": decide(test, reading, later, mde=mde),
         "decided_on": decided_on(last),
     }

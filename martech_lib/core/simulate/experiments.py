@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +26,10 @@ from martech_lib.core.simulate.experiment_team import (
 from martech_lib.core.simulate.experiment_users import Effects, Trial, effects_of, trial
 from martech_lib.core.simulate.log import in_order
 from martech_lib.core.simulate.settings import AS_OF, stream
-from martech_lib.core.tables import table
+from martech_lib.core.tables import NUMERIC, table
 
 FIRST_USER = 20_000_001  # other people than the users of the log and the members of programs
 WHOLE = ("variables_changed", "tails", "looks_planned", "planned_n", "actual_n", "looks")
-SCALED = "weekly_units"
 
 
 class History(NamedTuple):
@@ -43,7 +43,7 @@ class History(NamedTuple):
 
 
 class Told(NamedTuple):
-    """One test: its row of the register, its users (None for a holdout, of which nothing was read yet), the truth."""
+    """One test: its row of the register, its users where they are in the logs, and what it truly brought."""
 
     test: Experiment
     row: dict[str, object]
@@ -60,7 +60,7 @@ def history_of(company: str, *, seed: int, scale: float = 1.0) -> History:
         scale: Its users beside those its surfaces are described with.
     """
     told = [_told(test, seed, scale) for test in experiments(company)]
-    logged = [(one.test, one.users) for one in told if one.users is not None and one.test.is_logged]
+    logged = [(one.test, one.users) for one in told if one.users is not None]
     first = FIRST_USER + np.cumsum([0, *(len(users.day) for _, users in logged)])
     parts = [
         logs_of(test, users, stream(seed, f"{company} {test.id} times"), first=at)
@@ -86,15 +86,24 @@ def _told(test: Experiment, seed: int, scale: float) -> Told:
     drawn = trial(test, effects, stream(seed, f"{part} users"), scale=scale)
     if test.is_running:
         seen = drawn.until((AS_OF - test.start).days + 1)
-        return Told(test, row, seen, _true(test, effects, seen))
+        return _as_told(test, row, effects, seen)
     stopped = stop(test, drawn, planned=planned)
     seen = drawn.until(stopped.days)
     reading = read(test, seen, look=stopped.looks if test.habit == "three looks" else 0)
     row |= read_row(test, seen, stopped, reading=reading, mde=mde)
     rng = stream(seed, f"{part} follow-up")
     if row["decision"] == "ship" and is_followed(test, stopped, rng.random()):
-        row |= followed_row(test, trial(test, effects, rng, scale=scale), arm=reading.arm)
-    return Told(test, row, seen, _true(test, effects, seen))
+        row |= followed_row(test, trial(_mended(test), effects, rng, scale=scale), arm=reading.arm)
+    return _as_told(test, row, effects, seen)
+
+
+def _mended(test: Experiment) -> Experiment:
+    """The test as it is repeated for a follow-up: with fixed shares and nobody lost."""
+    return replace(test, habit="as planned") if test.habit in ("bandit", "sample-ratio fault") else test
+
+
+def _as_told(test: Experiment, row: dict[str, object], effects: Effects, seen: Trial) -> Told:
+    return Told(test, row, seen if test.is_logged else None, _true(test, effects, seen))
 
 
 def _true(test: Experiment, effects: Effects, seen: Trial) -> list[dict[str, object]]:
@@ -126,10 +135,7 @@ def _register(told: list[dict[str, object]]) -> pd.DataFrame:
 def _backlog(company: str, scale: float) -> pd.DataFrame:
     """Ideas that wait, as somebody wrote them down; how many users they meet follows the company's size."""
     frame = pd.DataFrame(rows("backlog.csv", company)).drop(columns="company")
-    units = pd.to_numeric(frame[SCALED].replace("", None)) * scale
-    numbers = [
-        name for name in map(str, frame.columns) if table("backlog").column(name).kind in ("share", "number", "money")
-    ]
-    for name in numbers:
+    kinds = {column.name: column.kind for column in table("backlog").columns}
+    for name in [str(n) for n in frame if kinds[str(n)] in NUMERIC]:
         frame[name] = pd.to_numeric(frame[name].replace("", None))
-    return frame.assign(**{SCALED: units.round().astype("Int64")})
+    return frame.assign(weekly_units=(frame["weekly_units"] * scale).round().astype("Int64"))
