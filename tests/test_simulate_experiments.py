@@ -197,7 +197,7 @@ def test_only_winners_are_followed_up_and_not_all(history: History) -> None:
 
 
 @pytest.mark.parametrize(
-    ("company", "metric"), [(c, m) for c in COMPANIES for m in {t.on.metric for t in experiments(c)}]
+    ("company", "metric"), [(c, m) for c in COMPANIES for m in sorted({t.on.metric for t in experiments(c)})]
 )
 @pytest.mark.parametrize("effect", [-0.2, 0.25])
 def test_the_treatment_does_what_was_drawn(company: str, metric: str, effect: float) -> None:
