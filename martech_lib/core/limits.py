@@ -11,23 +11,27 @@ from collections.abc import Mapping, Sequence
 from csv import DictReader
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
 from martech_lib.core.check import Breach
-from martech_lib.core.errors import did_you_mean
+from martech_lib.core.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from martech_lib.core.workspace import Workspace
 
 LARGEST = {"share": 1.0, "days": 36_500.0}
 
 
 class Limit(NamedTuple):
-    """A rule's id and name, its numbers (none, one or two) and their unit."""
+    """A rule's id and name, its numbers (none, one or two), their unit, and why they are not the rule's own ("")."""
 
     rule: str
     title: str
     numbers: tuple[float, ...]
     unit: str
+    why: str = ""
 
 
 def rule_rows(room: str) -> list[dict[str, str]]:
@@ -39,6 +43,42 @@ def rule_rows(room: str) -> list[dict[str, str]]:
 def limits() -> Mapping[str, Limit]:
     """Rule id -> Limit, for every rule of the workbook."""
     return {row["rule"]: Limit(row["rule"], row["title"], numbers_of(row["threshold"]), row["unit"]) for row in _rows()}
+
+
+def limits_of(ws: Workspace) -> dict[str, Limit]:
+    """All limits, those that the workspace's `thresholds` sets replaced. Raises TableError, UserError."""
+    return limits_with(read_overrides(ws.register("thresholds")) if ws.has("thresholds") else {})
+
+
+def limits_with(overrides: Mapping[str, tuple[Sequence[float], str]]) -> dict[str, Limit]:
+    """All limits with some replaced.
+
+    Args:
+        overrides: Rule id -> (numbers in the rule's unit, why). One number for a rule of two replaces the first.
+
+    Raises:
+        UserError: Unknown rules, rules without threshold, or numbers that make no sense; all are told.
+    """
+    faults = [(name, numbers, fault_of(name, numbers)) for name, (numbers, _) in overrides.items()]
+    told = [f"thresholds: {name} '{shown(numbers)}' {fault}" for name, numbers, fault in faults if fault]
+    if told:
+        raise UserError("\n".join(told))
+    own = limits()
+    set_here = {
+        name: own[name]._replace(numbers=filled_up(own[name], numbers), why=why)
+        for name, (numbers, why) in overrides.items()
+    }
+    return {**own, **set_here}
+
+
+def read_overrides(frame: pd.DataFrame) -> dict[str, tuple[tuple[float, ...], str]]:
+    """The checked `thresholds` register as overrides: rule id -> (numbers, why)."""
+    whys = frame["why"] if "why" in frame else pd.Series("", index=frame.index)
+    rows = zip(frame["rule_id"], frame["threshold"], whys.fillna(""), strict=True)
+    return {
+        str(rule).strip().upper(): (numbers_of(str(text)), str(why) or "set in thresholds.csv")
+        for rule, text, why in rows
+    }
 
 
 def numbers_of(text: str) -> tuple[float, ...]:

@@ -25,6 +25,14 @@ class Count(NamedTuple):
         return self.hits / self.n
 
 
+def wilson(count: Count, *, level: float) -> tuple[float, float]:
+    """Both ends of the interval of one share: where its score test just rejects. Wilson (1927), JASA 22(158)."""
+    square = normal_quantile((1 + level) / 2) ** 2
+    middle = (count.hits + square / 2) / (count.n + square)
+    half = math.sqrt(square * (count.rate * (1 - count.rate) * count.n + square / 4)) / (count.n + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def pooled_z(control: Count, treated: Count) -> float:
     """Z of the difference of two rates with the variance of the common one; 0 where nobody or everybody did."""
     common = (control.hits + treated.hits) / (control.n + treated.n)

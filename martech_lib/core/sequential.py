@@ -156,10 +156,10 @@ def drift_for(power: float, shares: tuple[float, ...], z: tuple[float, ...], *, 
     return float(brentq(lambda drift: float(of.stopping(drift).rejects[0]) - power, 0.0, 40.0, xtol=1e-10))
 
 
-def peeked(looks: int, *, alpha: float) -> float:
-    """False positives when a two-sided test is read at so many evenly spaced looks and stops at the first p < alpha."""
+def peeked(looks: int, *, alpha: float, tails: int = 2) -> float:
+    """False positives when a test is read at so many evenly spaced looks and stops at the first p < alpha."""
     shares = tuple((k + 1) / looks for k in range(looks))
-    return float(walk(shares, (normal_quantile(1 - alpha / 2),) * looks).stopping(0.0).rejects[0])
+    return float(walk(shares, (normal_quantile(1 - alpha / tails),) * looks, tails=tails).stopping(0.0).rejects[0])
 
 
 _START = (np.zeros(1), np.ones(1))

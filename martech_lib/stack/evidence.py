@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-import pandas as pd
-
+from martech_lib.core.limits import read_overrides
+from martech_lib.core.rows import rows_of
 from martech_lib.core.workspace import Workspace
 from martech_lib.stack.consent_scan import ConsentScan, read_scan
 from martech_lib.stack.inventory import Inventory, Tool, read_inventory
-from martech_lib.stack.thresholds import Rule, read_overrides, rules_with
+from martech_lib.stack.thresholds import Rule, rules_with
 
 REGISTERS = (
     "attributes", "vendors", "consent_scan", "roadmap", "platform_reported", "lift_tests", "lenses", "ai_checklist",
@@ -117,7 +117,7 @@ def gather(ws: Workspace) -> Evidence:
         TableError: A table is there and wrong; the message lists what and where.
         UserError: A threshold that makes no sense.
     """
-    registers = {name: _records(ws.register(name)) for name in REGISTERS if ws.has(name)}
+    registers = {name: rows_of(ws.register(name)) for name in REGISTERS if ws.has(name)}
     return Evidence(
         inventory=read_inventory(ws.register("inventory")) if ws.has("inventory") else Inventory((), frozenset()),
         profile=ws.profile if ws.has("profile") else {},
@@ -128,12 +128,3 @@ def gather(ws: Workspace) -> Evidence:
         has_syncs=ws.has("sync_runs"),
         inputs={name: ws.fingerprint(name) for name in ws.tables if name in READ},
     )
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(key): _day(cell) for key, cell in row.items()} for row in plain.to_dict("records")]
-
-
-def _day(cell: Any) -> Any:
-    return cell.date() if isinstance(cell, pd.Timestamp) else cell

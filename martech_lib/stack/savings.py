@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from martech_lib.core.quarters import quarter_of
 from martech_lib.stack.decisions import LEAVING, Decision
 from martech_lib.stack.evidence import Evidence
 from martech_lib.stack.inventory import Tool
@@ -135,20 +136,10 @@ def _quarters(as_of: date, first_month: int) -> list[tuple[date, date]]:
     stop = as_of + timedelta(days=YEAR)
     cuts = [as_of]
     while cuts[-1] < stop:
-        cuts.append(min(stop, _next_quarter(cuts[-1], first_month)))
+        cuts.append(min(stop, quarter_of(cuts[-1], first_month=first_month).stop))
     return list(zip(cuts, cuts[1:], strict=False))
 
 
-def _next_quarter(when: date, first_month: int) -> date:
-    months_in = (when.month - first_month) % 3
-    month = when.month - months_in + 3 - 1
-    return date(when.year + month // 12, month % 12 + 1, 1)
-
-
 def _label(when: date, first_month: int) -> str:
-    quarter = (when.month - first_month) % 12 // 3 + 1
-    if first_month == 1:
-        return f"Q{quarter} {when.year}"
-    # A fiscal year that starts within the calendar year is named after the one in which it ends.
-    year = when.year + (when.month >= first_month)
-    return f"Q{quarter} FY{year}"
+    quarter = quarter_of(when, first_month=first_month)
+    return f"Q{quarter.number} {quarter.year}"

@@ -7,10 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import cast
 
-import pandas as pd
-
-from martech_lib.core.errors import UserError
-from martech_lib.core.limits import fault_of, filled_up, limits, numbers_of, rule_rows, shown
+from martech_lib.core.limits import limits_with, numbers_of, rule_rows
 from martech_lib.core.results import Severity
 
 
@@ -62,25 +59,11 @@ def rules_with(overrides: Mapping[str, tuple[Sequence[float], str]]) -> dict[str
     Raises:
         UserError: Unknown rules, rules without threshold, or numbers that make no sense; all are told.
     """
-    faults = [(name, numbers, fault_of(name, numbers)) for name, (numbers, _) in overrides.items()]
-    told = [f"thresholds: {name} '{shown(numbers)}' {fault}" for name, numbers, fault in faults if fault]
-    if told:
-        raise UserError("\n".join(told))
-    rules = dict(shipped_rules())
-    for name, (numbers, why) in overrides.items():
+    told, rules = limits_with(overrides), dict(shipped_rules())
+    for name in overrides:
         if name in rules:
-            rules[name] = replace(rules[name], threshold=filled_up(limits()[name], numbers), why=why)
+            rules[name] = replace(rules[name], threshold=told[name].numbers, why=told[name].why)
     return rules
-
-
-def read_overrides(frame: pd.DataFrame) -> dict[str, tuple[tuple[float, ...], str]]:
-    """The checked `thresholds` register as overrides: rule id -> (numbers, why)."""
-    whys = frame["why"] if "why" in frame else pd.Series("", index=frame.index)
-    rows = zip(frame["rule_id"], frame["threshold"], whys.fillna(""), strict=True)
-    return {
-        str(rule).strip().upper(): (numbers_of(str(text)), str(why) or "set in thresholds.csv")
-        for rule, text, why in rows
-    }
 
 
 def _rule(row: Mapping[str, str]) -> Rule:
