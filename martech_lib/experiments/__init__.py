@@ -10,6 +10,19 @@ from __future__ import annotations
 from martech_lib.experiments.backlog import Backlog, backlog
 from martech_lib.experiments.duration import by_week, power_curve, reach_of
 from martech_lib.experiments.plan import Plan, plan, plan_from
+from martech_lib.experiments.record import Record, record
 from martech_lib.experiments.sizes import sample_size
 
-__all__ = ["Backlog", "Plan", "backlog", "by_week", "plan", "plan_from", "power_curve", "reach_of", "sample_size"]
+__all__ = [
+    "Backlog",
+    "Plan",
+    "Record",
+    "backlog",
+    "by_week",
+    "plan",
+    "plan_from",
+    "power_curve",
+    "reach_of",
+    "record",
+    "sample_size",
+]
