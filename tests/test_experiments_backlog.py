@@ -127,7 +127,7 @@ def test_what_cannot_be_powered_says_what_could_be_seen() -> None:
     found = laid(an_idea(weekly_units=200))
     idea = found.ideas[0]
     assert (idea.state, idea.weeks) == ("too long", 11)
-    assert idea.reason == "needs 11 weeks, more than 8; 8 weeks see a change of 29.6 %, not of 25.0 %"
+    assert idea.reason == "needs 11 weeks, more than 8; 8 weeks see a change of 29.4 %, not of 25.0 %"
     # 800 users an arm see that change with a power of 80 %, and no smaller one.
     assert experiments.sample_size(baseline=0.2, mde=idea.seen_relative or 0, relative=True) in (800, 801)
     assert (reading(found, "unpowered").value, reading(found, "unpowered").status) == (1.0, "watch")

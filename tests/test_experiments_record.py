@@ -275,7 +275,7 @@ def test_a_bandit_is_flagged_and_gives_no_ratio(tmp_path: Path) -> None:
 
 def test_wilson_at_the_ends() -> None:
     assert wilson(Count(0, 10), level=0.95) == (0.0, pytest.approx(0.2775, abs=1e-4))
-    assert wilson(Count(10, 10), level=0.95) == (pytest.approx(0.7225, abs=1e-4), 1.0)
+    assert wilson(Count(10, 10), level=0.95) == (pytest.approx(0.7225, abs=1e-4), pytest.approx(1.0))
 
 
 def decided(*days: str) -> list[dict[str, str]]:
