@@ -201,7 +201,7 @@ def test_a_direct_channel_in_other_letters_is_suggested() -> None:
 
 
 def test_trino_hashes_texts_by_its_own_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("martech_lib.attribution.engine._engine", lambda _: "trino")
+    monkeypatch.setattr("martech_lib.attribution.engine.engine_of", lambda _: "trino")
     users = ibis.table({"user_id": "string"}, name="users")
     sql = str(ibis.to_sql(users.select(n=hashed(users.user_id)), dialect="trino")).lower()
     assert "from_big_endian_64(xxhash64(to_utf8(" in sql

@@ -6,33 +6,33 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import ibis
-from ibis.common.exceptions import IbisError
 
 from martech_lib.core.database import in_utc
+from martech_lib.core.engine import POSTGRES, engine_of
 from martech_lib.core.errors import UserError, shown
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-BIGQUERY, POSTGRES, SPARK, TRINO = "bigquery", "postgres", "pyspark", "trino"
+BIGQUERY, SPARK, TRINO = "bigquery", "pyspark", "trino"
 NO_RIGHT = re.compile(r"permission|privilege|denied|read.?only|not authorized", re.IGNORECASE)
 
 
 def bit_or(bits: Any) -> Any:
     """The bits of a column, put together. Spark has the function, but Ibis does not know it there."""
-    if _engine(bits) != SPARK:
+    if engine_of(bits) != SPARK:
         return bits.bit_or()
     return ibis.udf.agg.builtin(_bit_or, name="bit_or", signature=(("int64",), "int64"))(bits)
 
 
 def has_windowed_bits(table: ir.Table) -> bool:
     """Whether `bit_or` may stand in a window. BigQuery's may not."""
-    return _engine(table) != BIGQUERY
+    return engine_of(table) != BIGQUERY
 
 
 def in_byte_order(ids: Any) -> Any:
     """Ids that sort alike everywhere. PostgreSQL sorts text by the rules of a language, unless it is bytes."""
-    if not ids.type().is_string() or _engine(ids) != POSTGRES:
+    if not ids.type().is_string() or engine_of(ids) != POSTGRES:
         return ids
     return ibis.udf.scalar.builtin(_convert_to, name="convert_to", signature=(("string", "string"), "binary"))(
         ids, "UTF8"
@@ -41,7 +41,7 @@ def in_byte_order(ids: Any) -> Any:
 
 def hashed(ids: Any) -> Any:
     """Texts as whole numbers, by the engine's own hash. Trino has one, but Ibis does not know it there."""
-    if _engine(ids) != TRINO:
+    if engine_of(ids) != TRINO:
         return ids.hash()
     as_bytes = ibis.udf.scalar.builtin(_one, name="to_utf8", signature=(("string",), "binary"))
     digest = ibis.udf.scalar.builtin(_one, name="xxhash64", signature=(("binary",), "binary"))
@@ -51,7 +51,7 @@ def hashed(ids: Any) -> Any:
 
 def without_zone(time: Any) -> Any:
     """A time whose differences are true. PostgreSQL would take them by the clocks of the connection's zone."""
-    if time.type().timezone is None or _engine(time) != POSTGRES:
+    if time.type().timezone is None or engine_of(time) != POSTGRES:
         return time
     return in_utc(time, "UTC")
 
@@ -62,7 +62,7 @@ def kept(table: ir.Table) -> ir.Table:
     Raises:
         UserError: The engine does not let this connection create temporary tables.
     """
-    engine = _engine(table)
+    engine = engine_of(table)
     if not engine:
         return table
     try:
@@ -77,14 +77,6 @@ def kept(table: ir.Table) -> ir.Table:
             f"Journeys are kept in a temporary table, and {engine} refused one: {said}. Ask for the right to "
             "create temporary tables, or export touches and conversions to Parquet files and open their folder."
         ) from error
-
-
-def _engine(expression: ir.Expr) -> str:
-    """Name of its backend; "" for an expression that is in none."""
-    try:
-        return str(expression.get_backend().name)
-    except IbisError:
-        return ""
 
 
 def _one(given: Any) -> Any:

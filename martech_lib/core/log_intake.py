@@ -1,0 +1,117 @@
+"""Two logs as they come, made fit to be joined: times of one clock, users of one type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import pandas as pd
+
+from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.spoken import count, fitting
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+MICROSECONDS = 6  # digits of a second, in both tables: what is rounded differently changes places
+
+
+def as_table(given: Any, name: str, required: Sequence[str], *, time: str = "ts") -> ir.Table:
+    """The Ibis table itself, or a frame as one.
+
+    Args:
+        given: The log.
+        name: What it is called in messages.
+        required: The columns it must have, `user_id` and the time among them.
+        time: The column that says when.
+
+    Raises:
+        UserError: It is no table, a column is missing, or times are no times or of two clocks.
+    """
+    if not isinstance(given, (ibis.Table, pd.DataFrame)):
+        raise UserError(f"{name} came as {type(given).__name__}; allowed is an Ibis table or a pandas frame.")
+    for column in required:
+        if column not in given.columns:
+            hint = did_you_mean(column, list(given.columns))
+            raise UserError(f"{name} has no column {column}{hint or '.'} It has {', '.join(map(str, given.columns))}.")
+    table = ibis.memtable(_framed(given, name, time)) if isinstance(given, pd.DataFrame) else given
+    if not table[time].type().is_timestamp():
+        raise UserError(f"{time} of {name} came as {table[time].type()}; allowed are timestamps.")
+    return table
+
+
+def typed(table: ir.Table, *, time: str = "ts") -> ir.Table:
+    """Whole ids and times of one type each, so that both tables and every engine can put them together."""
+    ids = table.user_id.type()
+    changed: dict[str, Any] = {}
+    if ids.is_integer():
+        is_too_long = ids in (dt.uint64, dt.Decimal(38, 0))
+        changed["user_id"] = table.user_id.cast("string" if is_too_long else "int64")
+    changed[time] = table[time].cast(dt.Timestamp(timezone=table[time].type().timezone, scale=MICROSECONDS))
+    return table.mutate(**changed)
+
+
+def with_column(table: ir.Table, column: str, kind: str) -> ir.Table:
+    """The table with this column, blank where it was not given."""
+    return table if column in table.columns else table.mutate(**{column: ibis.null(kind)})
+
+
+def refuse_two_clocks(times: Mapping[str, Any]) -> None:
+    """Name of each of two tables -> its time; a `UserError` when one has a time zone and the other has none."""
+    zoned = [name for name, time in times.items() if time.type().timezone is not None]
+    plain = [name for name in times if name not in zoned]
+    if zoned and plain:
+        with_zone, without = (f"{times[name].get_name()} of {name}" for name in (*zoned, *plain))
+        raise UserError(f"{with_zone} has a time zone and {without} has none: give both tables one clock.")
+
+
+def same_users(tables: Mapping[str, ir.Table]) -> tuple[ir.Table, ir.Table, tuple[str, ...]]:
+    """Two tables by name -> both with user ids of one type, whole numbers where both are, else text; and a note."""
+    (named, first), (other_named, second) = tables.items()
+    one, other = first.user_id.type(), second.user_id.type()
+    if (one.is_integer() and other.is_integer()) or (one.is_string() and other.is_string()):
+        return first, second, ()
+    note = f"user_id is {one} in {named} and {other} in {other_named}; both were read as text"
+    return _with_text_ids(first), _with_text_ids(second), (note,)
+
+
+def blank(column: Any) -> Any:
+    """Whether there is nothing in it; spaces are nothing."""
+    if not column.type().is_string():
+        return column.isnull()
+    return column.isnull() | (column.strip() == "")
+
+
+def _framed(given: pd.DataFrame, name: str, time: str) -> pd.DataFrame:
+    """A frame whose columns are of one kind each: times as times, ids of several kinds as text."""
+    kinds = given["user_id"].dropna().map(type)
+    told = {time: _times(given[time], f"{time} of {name}")}
+    return given.assign(**told, **({"user_id": given["user_id"].astype("string")} if kinds.nunique() > 1 else {}))
+
+
+def _times(written: pd.Series, named: str) -> pd.Series:
+    """Times as they are; text as ISO 8601, all with an offset or none."""
+    if isinstance(written.dtype, pd.DatetimeTZDtype):
+        return written.dt.tz_convert("UTC")
+    if pd.api.types.is_datetime64_any_dtype(written.dtype) or pd.api.types.is_numeric_dtype(written.dtype):
+        return written
+    text = written.astype("string")
+    zoned = int(text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", na=False).sum())
+    if 0 < zoned < int(text.notna().sum()):
+        told = f"{zoned:,} with an offset and {int(text.notna().sum()) - zoned:,} without"
+        raise UserError(f"{named} mixes times {told}: give all of them one clock.")
+    times = pd.to_datetime(text, format="ISO8601", utc=bool(zoned), errors="coerce")
+    wrong = text[times.isna() & text.notna()]
+    if len(wrong):
+        told = f"{count(len(wrong), 'text')} in {named} {fitting(len(wrong), 'is', 'are')} no time"
+        raise UserError(f"{told}, such as '{shown(wrong.iloc[0])}'; write times like 2026-10-31T18:00:00.")
+    return times
+
+
+def _with_text_ids(table: ir.Table) -> ir.Table:
+    ids = table.user_id
+    if ids.type().is_numeric() and not ids.type().is_integer():
+        ids = ids.cast("int64")  # a column of whole numbers with blanks comes as floats
+    return table.mutate(user_id=ids.cast("string").strip())
