@@ -269,12 +269,12 @@ class _Adding:
 
     def arm(self, arm: str, days: pd.DataFrame) -> Arm:
         """The arm, whose users and what is known from before are counted by day."""
-        before = {"p": float(days["p"].sum()), "pp": float(days["pp"].sum()), "n_p": int(days["n_p"].sum())}
+        before: Row = {"p": float(days["p"].sum()), "pp": float(days["pp"].sum()), "n_p": int(days["n_p"].sum())}
         sums = {m.name: self._of(arm, place, before) for place, m in enumerate(self._measures)}
         return Arm(arm, int(days["n"].sum()), sums)
 
     def _of(self, arm: str, place: int, before: Row) -> Sums:
-        others = {f: self._sums.get((arm, f"{f}_{place}"), 0.0) for f in Sums._fields if f not in before}
+        others: Row = {f: self._sums.get((arm, f"{f}_{place}"), 0.0) for f in Sums._fields if f not in before}
         return Sums(**others, **before)
 
 

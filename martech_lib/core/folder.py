@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from martech_lib.core.append import append_row
-from martech_lib.core.errors import Problem, WorkspaceError, did_you_mean, nearest, shown
+from martech_lib.core.errors import Problem, UserError, WorkspaceError, did_you_mean, nearest, shown
 from martech_lib.core.files import (
     REGISTER_LIMIT,
     SUFFIXES,
@@ -99,6 +99,24 @@ class Folder:
         self.files.setdefault(name, file)
         self._all.setdefault(name, [file])
         return line
+
+    def keep(self, name: str, text: str) -> str:
+        """Write a small file of its own beside the tables, which must not be there yet; its name. Raises UserError."""
+        file = self.path / name
+        try:
+            file.parent.mkdir(exist_ok=True)
+            with file.open("x", encoding="utf-8", newline="\n") as handle:
+                handle.write(text)
+        except FileExistsError as error:
+            raise UserError(f"{name} is there already, and is not written over.") from error
+        except OSError as error:
+            raise UserError(f"{name} cannot be written: {error.strerror}. Download it instead.") from error
+        return name
+
+    def kept(self, folder: str) -> dict[str, str]:
+        """The text of every YAML file in a folder beside the tables, by name."""
+        found = sorted((self.path / folder).glob("*.yaml")) if (self.path / folder).is_dir() else []
+        return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in found if path.is_file()}
 
     @cached_property
     def _engine(self) -> Backend:

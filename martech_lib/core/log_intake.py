@@ -94,8 +94,10 @@ def _framed(given: pd.DataFrame, name: str, time: str) -> pd.DataFrame:
 def _times(written: pd.Series, named: str) -> pd.Series:
     """Times as they are; text as ISO 8601, all with an offset or none."""
     if isinstance(written.dtype, pd.DatetimeTZDtype):
-        return written.dt.tz_convert("UTC")
-    if pd.api.types.is_datetime64_any_dtype(written.dtype) or pd.api.types.is_numeric_dtype(written.dtype):
+        return written.dt.tz_convert("UTC").dt.floor("us")
+    if pd.api.types.is_datetime64_any_dtype(written.dtype):
+        return written.dt.floor("us")  # engines hold no more, and refuse what has more
+    if pd.api.types.is_numeric_dtype(written.dtype):
         return written
     text = written.astype("string")
     zoned = int(text.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", na=False).sum())

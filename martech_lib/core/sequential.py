@@ -20,7 +20,8 @@ import numpy as np
 from martech_lib.core.stats import Array, normal_quantile
 
 RULES = ("fixed", "obrien_fleming", "pocock", "confidence_sequence")
-WIDE = 9.0  # standard deviations that stand for no boundary
+WIDE = 9.0  # |Z| that no look is asked to go beyond
+FAR = 16.0  # standard deviations that stand for no boundary, also where there is a large effect
 PANEL = 12  # nodes of one panel of an integral
 PANELS, PANELS_PER_STEP = 4, 0.5  # at least, and for each standard deviation of one look's step
 
@@ -153,7 +154,14 @@ def drift_for(power: float, shares: tuple[float, ...], z: tuple[float, ...], *, 
     from scipy.optimize import brentq
 
     of = walk(shares, z, tails=tails)
-    return float(brentq(lambda drift: float(of.stopping(drift).rejects[0]) - power, 0.0, 40.0, xtol=1e-10))
+
+    def lacks(drift: float) -> float:
+        return float(of.stopping(drift).rejects[0]) - power
+
+    high = 1.0
+    while lacks(high) < 0:
+        high *= 1.5
+    return float(brentq(lacks, 0.0, high, xtol=1e-10))
 
 
 def peeked(looks: int, *, alpha: float, tails: int = 2) -> float:
@@ -199,8 +207,8 @@ def _moved_on(
     nodes, weights = place
     step = shares[look] - (shares[look - 1] if look else 0.0)
     room, root = math.sqrt(step), math.sqrt(shares[look])
-    high = min(edge, WIDE) * root
-    low = -high if tails == 2 else -WIDE * root
+    high = min(edge, FAR) * root
+    low = -high if tails == 2 else -FAR * root
     panels = max(PANELS, math.ceil(PANELS_PER_STEP * (high - low) / _least_step(shares, look)))
     reached, heights = _nodes(low, high, panels)
     density = _height((reached[:, None] - nodes) / room) / room

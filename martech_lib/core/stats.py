@@ -166,7 +166,7 @@ def welch(control: Sample, treated: Sample, *, level: float) -> Difference:
     se, df = math.sqrt(error), _freedom(error, control.error, treated.error, (control.n, treated.n))
     difference = treated.mean - control.mean
     half = student_quantile((1 + level) / 2, df) * se
-    return Difference(difference, se, difference - half, difference + half, _student_p(difference, se, df))
+    return Difference(difference, se, difference - half, difference + half, student_p(difference, se, df))
 
 
 def lift(control: Sample, treated: Sample, *, level: float) -> Difference:
@@ -176,7 +176,7 @@ def lift(control: Sample, treated: Sample, *, level: float) -> Difference:
     se, df = math.sqrt(error), _freedom(error, first, second, (control.n, treated.n))
     log = math.log(treated.mean / control.mean)
     half = student_quantile((1 + level) / 2, df) * se
-    return Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), _student_p(log, se, df))
+    return Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), student_p(log, se, df))
 
 
 def lift_by_difference(control: Sample, treated: Sample, *, level: float) -> Difference:
@@ -204,12 +204,19 @@ def student_quantile(share: float, freedom: float) -> float:
     return float(stdtrit(freedom, share)) if freedom < 1e6 else normal_quantile(share)
 
 
-def _student_p(estimate: float, se: float, freedom: float) -> float:
+def student_p(estimate: float, se: float, freedom: float) -> float:
+    """Two-sided p-value of an estimate and its standard error."""
     from scipy.special import stdtr
 
     if se == 0:
         return 0.0 if estimate else 1.0
     return 2 * float(stdtr(freedom, -abs(estimate) / se))
+
+
+def freedom_of(control: Sample, treated: Sample) -> float:
+    """Degrees of freedom of the difference of two means by Welch and Satterthwaite."""
+    error = control.error + treated.error
+    return _freedom(error, control.error, treated.error, (control.n, treated.n))
 
 
 def _freedom(error: float, first: float, second: float, units: tuple[float, float]) -> float:

@@ -210,6 +210,20 @@ class Workspace:
         self._registers.pop(name, None)
         return f"{self.file_for(name)}, row {line}"
 
+    def keep(self, name: str, text: str) -> str:
+        """Write a small file beside the tables, such as the card of a plan; where it stands. Never writes one over.
+
+        Raises:
+            UserError: The workspace is a database, or the file is there or cannot be written.
+        """
+        if not isinstance(self._from, Folder):
+            raise UserError(f"{self.source} is a database, which is only read; download the file in its place.")
+        return self._from.keep(name, text)
+
+    def kept(self, folder: str) -> dict[str, str]:
+        """The text of the YAML files in a folder beside the tables, by name; none in a database."""
+        return self._from.kept(folder) if isinstance(self._from, Folder) else {}
+
     def _refuse_missing(self, name: str) -> None:
         if not self.has(name):
             file = self.file_for(name)

@@ -28,7 +28,7 @@ NUMBERS: Mapping[str, tuple[float, float, bool, str]] = {
     "correlation": (-1.0, 1.0, False, "between -1 and 1: of the metric with its own past by user"),
     "window_days": (0.0, 3_650.0, False, "above 0: days after the assignment whose outcomes count"),
 }
-WHOLES = {"looks": (1, 365), "tails": (1, 2), "variables_changed": (0, 1_000)}
+WHOLES = {"looks": (1, 365), "tails": (1, 2), "variables_changed": (0, 1_000), "planned_units": (4, 10**12)}
 UP_TO = ("growth",)  # whose upper end is allowed
 MOST_ARMS, SUM_WITHIN = 20, 1e-6
 

@@ -49,6 +49,7 @@ class Plan:
         correlation: Of the metric with its own past by user, which takes variance out (CUPED); 0 for none.
         many: How several arms are held to one alpha, dunnett or holm.
         power_of: Whose power it is with several arms: `best`, the one arm that has the effect, or `every` arm at once.
+        planned_units: Units of all arms where the size was settled elsewhere; None to have it counted.
         window_days: Days after assignment whose outcomes count; None for all.
         one_sided_reason: Why only one direction matters.
         surface: Where it runs.
@@ -78,6 +79,7 @@ class Plan:
     correlation: float = 0.0
     many: Literal["dunnett", "holm"] = "dunnett"
     power_of: Literal["best", "every"] = "best"
+    planned_units: int | None = None
     window_days: float | None = None
     one_sided_reason: str = ""
     surface: str = ""

@@ -108,6 +108,9 @@ def size_of(plan: Plan) -> Size:
     least = max(units, for_skew * plan.split[0] / min(plan.split))
     if not least < LARGEST:
         raise UserError(f"mde came as {plan.mde:g}; it needs {least:.3g} units an arm: give a larger change.")
+    if plan.planned_units:
+        least = plan.planned_units * plan.split[0]
+        drift *= math.sqrt(least / units)
     control = rounded(least, plan.method)
     arms = tuple(math.ceil(control * share / plan.split[0] - 1e-9) for share in plan.split)
     return Size(control, arms, shares, bounds, alpha, drift, inflation, for_skew)

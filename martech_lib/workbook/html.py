@@ -53,6 +53,11 @@ def note(text: str, *, is_spoken: bool = True) -> str:
     return f'<p class="wb-note"{hidden}>{escape(text)}</p>' if text else ""
 
 
+def link(address: str, words: str) -> str:
+    """A link that opens a page of its own."""
+    return f'<p class="wb-note"><a href="{escape(address, quote=True)}" target="_blank">{escape(words)}</a></p>'
+
+
 def alert(lines: Sequence[str]) -> str:
     """A message that something is wrong, read out by a screen reader; nothing when there are no lines."""
     if not lines:

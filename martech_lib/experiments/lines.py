@@ -1,0 +1,169 @@
+"""The lines of a readout: each metric of each arm beside the control, at the level that the plan leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from martech_lib.core.arms import Arm
+from martech_lib.core.many_arms import dunnett_p, holm
+from martech_lib.core.stats import Difference, normal_cdf
+from martech_lib.experiments.looks import Look, at_look, level_of_one, lift_at_look, stages_of, z_of
+from martech_lib.experiments.measured import Beside, beside
+from martech_lib.experiments.metrics import Metric, metric_of
+from martech_lib.experiments.plan import Plan
+from martech_lib.experiments.sizes import has_looks
+
+Role = Literal["primary", "downstream", "guardrail", "exploratory"]
+Roles = dict[Role, tuple[Metric, ...]]
+LOWER_IS_BETTER = (
+    "bounce", "cancel", "churn", "complain", "crash", "error", "latency", "opt-out", "opt out", "refund", "return",
+    "spam", "support ticket", "uninstall", "unsubscribe",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One metric of one arm beside the control, as it may be read.
+
+    Attributes:
+        role: primary, downstream, guardrail; exploratory where the metric was not declared.
+        beside: The comparison; difference and lift as the look and the number of arms leave them.
+        level: Confidence level of its intervals.
+        p: p-value, held to alpha over all arms and looks; None where refused.
+        is_rejected: Whether there is an effect by the declared rule.
+        better: 1 where more is better, -1 where less is.
+    """
+
+    role: Role
+    beside: Beside
+    level: float
+    p: float | None
+    is_rejected: bool
+    better: int
+
+    @property
+    def name(self) -> str:
+        """The metric."""
+        return self.beside.metric.name
+
+    @property
+    def is_gain(self) -> bool:
+        """An effect in the good direction."""
+        return self.is_rejected and self._sign == self.better
+
+    @property
+    def is_loss(self) -> bool:
+        """An effect in the bad direction."""
+        return self.is_rejected and self._sign == -self.better
+
+    @property
+    def _sign(self) -> int:
+        told = self.beside.difference
+        return 0 if told is None or told.estimate == 0 else 1 if told.estimate > 0 else -1
+
+
+def roles_of(plan: Plan, exploratory: Sequence[str]) -> Roles:
+    """The metrics to be read, by role; one that is named twice keeps its first role."""
+    named: dict[Role, Sequence[str]] = {
+        "primary": [plan.primary_metric],
+        "downstream": [plan.downstream_metric] if plan.downstream_metric else [],
+        "guardrail": plan.guardrail_metrics,
+        "exploratory": exploratory,
+    }
+    seen: set[str] = set()
+    found: Roles = {}
+    for role, names in named.items():
+        metrics = [metric_of(name) for name in names]
+        found[role] = tuple(m for m in metrics if m.name not in seen)
+        seen |= {m.name for m in metrics}
+    return found
+
+
+def lines_of(plan: Plan, look: Look, arms: Sequence[Arm], roles: Roles) -> tuple[Line, ...]:
+    """Every line, the primary metric's first."""
+    primary = [_primary(plan, look, roles["primary"][0], arms)]
+    others = [
+        _side(plan, metric, arms[0], arm, role)
+        for role in ("downstream", "guardrail", "exploratory")
+        for metric in roles[role]
+        for arm in arms[1:]
+    ]
+    return (*(line for part in primary for line in part), *others)
+
+
+def _primary(plan: Plan, look: Look, metric: Metric, arms: Sequence[Arm]) -> Iterator[Line]:
+    level = level_of_one(plan)
+    told = [beside(metric, arms[0], arm, level=level, is_paired=bool(plan.correlation)) for arm in arms[1:]]
+    p = _together(plan, [one.difference for one in told])
+    for one, adjusted in zip(told, p, strict=True):
+        is_rejected = _rejects(plan, look, one.difference, adjusted)
+        yield Line("primary", _read_at(plan, look, one, is_rejected), level, adjusted, is_rejected, better_of(plan))
+
+
+def _together(plan: Plan, told: Sequence[Difference | None]) -> list[float | None]:
+    """p-values held to one alpha over all arms, the refused apart; in the declared direction where one-sided."""
+    known = [one for one in told if one is not None]
+    z = [z_of(one) * (better_of(plan) if plan.tails == 1 else 1) for one in known]
+    if len(told) == 1 or has_looks(plan):
+        adjusted = [min(1.0, _tail(one, plan.tails) * len(told)) for one in z]
+    elif plan.many == "dunnett" and len(known) == len(told):
+        adjusted = list(dunnett_p(z, plan.split, tails=plan.tails))
+    else:
+        adjusted = list(holm([_tail(one, plan.tails) for one in z]))
+    left = iter(adjusted)
+    return [None if one is None else next(left) for one in told]
+
+
+def _tail(z: float, tails: int) -> float:
+    return 2 * normal_cdf(-abs(z)) if tails == 2 else normal_cdf(-z)
+
+
+def _rejects(plan: Plan, look: Look, plain: Difference | None, p: float | None) -> bool:
+    if plain is None or p is None or not look.number:
+        return False
+    if not has_looks(plan):
+        return p < plan.alpha
+    z = z_of(plain) * (better_of(plan) if plan.tails == 1 else 1)
+    return (abs(z) if plan.tails == 2 else z) > look.z
+
+
+def _read_at(plan: Plan, look: Look, told: Beside, is_rejected: bool) -> Beside:
+    """The comparison with its intervals as wide as the plan's looks make them."""
+    if not has_looks(plan) or not look.number or told.difference is None:
+        return told
+    difference = at_look(plan, look, told.difference, has_stopped=is_rejected)
+    lift = None if told.lift is None else lift_at_look(plan, look, told.lift, has_stopped=is_rejected)
+    return told._replace(difference=difference, lift=lift)
+
+
+def _side(plan: Plan, metric: Metric, control: Arm, arm: Arm, role: Role) -> Line:
+    """A metric that does not decide alone: at the plan's alpha, not corrected, so that harm is not overlooked."""
+    level = 1 - plan.alpha
+    told = beside(metric, control, arm, level=level)
+    p = None if told.difference is None else told.difference.p
+    line = Line(role, told, level, p, p is not None and p < plan.alpha, good_direction(metric.name))
+    if told.actors == 0 and not _anybody(metric, control, arm):
+        reason = f"no outcome of these users is named '{metric.above}'"
+        return replace(line, beside=told._replace(difference=None, lift=None, reason=reason), p=None, is_rejected=False)
+    return line
+
+
+def _anybody(metric: Metric, control: Arm, arm: Arm) -> bool:
+    return any(one.sums[metric.name].y for one in (control, arm))
+
+
+def better_of(plan: Plan) -> int:
+    """1 where the plan hopes for a rise of its primary metric, -1 for a fall."""
+    return 1 if plan.effect > 0 else -1
+
+
+def good_direction(name: str) -> int:
+    """1 where more of a metric is better, -1 where less is, by its name."""
+    return -1 if any(word in name.casefold() for word in LOWER_IS_BETTER) else 1
+
+
+def curse_of(plan: Plan) -> float:
+    """How much a win by the plan's rule overstates the effect, on average, when the effect is the planned one."""
+    return float(stages_of(plan).stopping(plan.size.drift).believed[0] / plan.size.drift)

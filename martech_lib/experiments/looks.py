@@ -1,0 +1,152 @@
+"""Which look a reading is, and what a look that was declared lets one say."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from martech_lib.core.sequential import Walk, sequence_z, walk
+from martech_lib.core.spoken import count, percent
+from martech_lib.core.stats import Difference, normal_quantile
+
+if TYPE_CHECKING:
+    from martech_lib.experiments.plan import Plan
+
+WITHIN = 0.1  # of the planned units, by which a look may be early or late
+DAYS_OF_WEEK = 7
+NEAR = 0.1  # Z so small that it does not tell the standard error
+SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
+FAR = 12.0  # standard deviations within which an end is looked for
+
+
+class Look(NamedTuple):
+    """Where a reading stands in its plan.
+
+    Attributes:
+        number: Which of the declared looks, 1 to looks; 0 for none of them.
+        share: Units so far over the planned ones.
+        is_last: Whether the test is over.
+        z: |Z| beyond which it stops here.
+        reason: Why it is no declared look, or what to know; "" where there is nothing.
+    """
+
+    number: int
+    share: float
+    is_last: bool
+    z: float
+    reason: str = ""
+
+
+def look_of(plan: Plan, units: int, days: float | None) -> Look:
+    """The look that so many units after so many days are.
+
+    Args:
+        plan: The plan.
+        units: Users of all arms.
+        days: Days from the first assignment to the last; None where unknown.
+    """
+    share = units / plan.total_units
+    is_over = plan.weeks is not None and days is not None and days > plan.weeks * DAYS_OF_WEEK - 1
+    is_last = share >= 1 - WITHIN or is_over
+    if plan.rule == "confidence_sequence":
+        return Look(plan.looks if is_last else 1, share, is_last, sequence_z(share, alpha=_pair_alpha(plan)))
+    if is_last:
+        return Look(plan.looks, share, True, plan.boundaries[-1], _of_other_size(share))
+    shares = plan.size.shares
+    place = min(range(plan.looks), key=lambda look: abs(shares[look] - share))
+    is_declared = plan.rule != "fixed" and abs(shares[place] / share - 1) <= WITHIN
+    if is_declared:
+        return Look(place + 1, share, False, plan.boundaries[place])
+    return Look(0, share, False, math.inf, _undeclared(plan, share))
+
+
+def at_look(plan: Plan, look: Look, plain: Difference, *, has_stopped: bool) -> Difference:
+    """A difference as it may be read at a look.
+
+    After a stop, or at the end, by the order of stages, whose intervals cover what they say; before that, and for
+    confidence sequences, as wide as the boundary, so that all looks together cover. So too where the earlier looks
+    would hardly have let a result come so far.
+
+    Args:
+        plan: The plan.
+        look: The look.
+        plain: The difference as one look alone would give it, in a unit in which it is nearly normal.
+        has_stopped: Whether the rule stops here.
+    """
+    z = z_of(plain)
+    se = plain.estimate / z if abs(z) > NEAR else plain.se
+    simple = plain._replace(se=se, lower=plain.estimate - look.z * se, upper=plain.estimate + look.z * se)
+    if plan.rule == "confidence_sequence" or not (has_stopped or look.is_last):
+        return simple
+    # So far out a test that was looked at as declared would have stopped before: nobody took the earlier looks.
+    return simple if _chance_to_come(plan, look, z) < SELDOM else _by_stages(plan, look, z=z, se=se)
+
+
+def lift_at_look(plan: Plan, look: Look, plain: Difference, *, has_stopped: bool) -> Difference:
+    """The same of a relative difference, by the logarithm of the ratio."""
+    if plain.estimate <= -1:
+        return plain
+    log = plain._replace(estimate=math.log1p(plain.estimate))
+    told = at_look(plan, look, log, has_stopped=has_stopped)
+    return told._replace(estimate=math.expm1(told.estimate), lower=math.expm1(told.lower), upper=math.expm1(told.upper))
+
+
+def z_of(plain: Difference) -> float:
+    """Z of a difference, by its p-value."""
+    p = max(plain.p, 1e-300)
+    return math.copysign(-normal_quantile(p / 2), plain.estimate) if p < 1 else 0.0
+
+
+def stages_of(plan: Plan) -> Walk:
+    """The plan's looks and boundaries as a walk."""
+    return walk(plan.size.shares, plan.boundaries, tails=plan.tails)
+
+
+def _chance_to_come(plan: Plan, look: Look, z: float) -> float:
+    """Probability that no earlier look stops when the effect is the one that is seen."""
+    place = look.number - 1
+    stops = stages_of(plan).stopping(z / math.sqrt(plan.size.shares[place]))
+    return float(1 - (stops.up + stops.down)[0, :place].sum())
+
+
+def _by_stages(plan: Plan, look: Look, *, z: float, se: float) -> Difference:
+    """Median-unbiased estimate, exact interval and p-value by the order of stages."""
+    from scipy.optimize import brentq
+
+    of, place = stages_of(plan), look.number - 1
+    root = math.sqrt(plan.size.shares[place])
+    tail = plan.size.alpha / plan.tails
+
+    def drift_where(chance: float) -> float:
+        low, high = (z - FAR) / root, (z + FAR) / root
+        return float(brentq(lambda drift: of.beyond(place, z, drift) - chance, low, high))
+
+    lower, middle, upper = (drift_where(chance) * root * se for chance in (tail, 0.5, 1 - tail))
+    above = of.beyond(place, z, 0.0)
+    return Difference(middle, se, lower, upper, 2 * min(above, 1 - above) if plan.tails == 2 else above)
+
+
+def _pair_alpha(plan: Plan) -> float:
+    """Alpha of one comparison, two-sided."""
+    return plan.size.alpha * 2 / plan.tails
+
+
+def _of_other_size(share: float) -> str:
+    if share < 1 - WITHIN:
+        return f"its weeks are over with {percent(share, 0)} of the planned units: it may miss what it was to see"
+    if share > 1 + WITHIN:
+        return f"it ran on to {percent(share, 0)} of the planned units"
+    return ""
+
+
+def _undeclared(plan: Plan, share: float) -> str:
+    declared = "the end alone" if plan.rule == "fixed" else count(plan.looks, "evenly spaced look")
+    return (
+        f"it has {percent(share, 0)} of its planned units, and the plan declares {declared}: this look was not "
+        "declared, so that what it shows is exploratory and decides nothing"
+    )
+
+
+def level_of_one(plan: Plan) -> float:
+    """Confidence level of one comparison at one look, so that all arms' comparisons share the plan's alpha."""
+    return 1 - _pair_alpha(plan)

@@ -1,0 +1,137 @@
+"""A metric of two arms compared from the sums of their users."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from martech_lib.core.arms import Arm, Measure, Sums
+from martech_lib.core.means import compared
+from martech_lib.core.rates import Count, score_difference, score_lift
+from martech_lib.core.stats import Difference, Paired, Sample, adjusted, of_count, of_ratio, of_sums
+from martech_lib.experiments.metrics import Metric, spellings
+
+USERS = "users with "  # the companion of a metric that is no rate: how many users stand behind it
+FEWEST = 30  # users with the event in an arm, below which intervals hold less often than they say
+LEAST = 5  # below which there is no interval of a mean
+What = Literal["users", "events", "value"]
+
+
+class Beside(NamedTuple):
+    """One metric of one arm beside the control.
+
+    Attributes:
+        metric: As declared.
+        arm: The arm.
+        control: What the control's users say.
+        treated: What the arm's users say.
+        difference: In the metric's unit; None where refused.
+        lift: Relative; None where refused.
+        method: In words.
+        actors: Users with the event in the arm that has fewer.
+        reason: Why it is refused, or what to know when reading it.
+    """
+
+    metric: Metric
+    arm: str
+    control: Sample
+    treated: Sample
+    difference: Difference | None
+    lift: Difference | None
+    method: str
+    actors: int
+    reason: str = ""
+
+
+def measures_of(metrics: Sequence[Metric]) -> tuple[Measure, ...]:
+    """What the engine is to add up for these metrics."""
+    found: dict[str, Measure] = {}
+    for metric in metrics:
+        above, below = spellings(metric.above), spellings(metric.below)
+        what: What = "users" if metric.kind == "rate" else "value" if metric.is_value else "events"
+        found[metric.name] = Measure(metric.name, above, what, below)
+        if metric.kind != "rate":
+            found[USERS + metric.name] = Measure(USERS + metric.name, above, "users")
+    return tuple(found.values())
+
+
+def beside(metric: Metric, control: Arm, treated: Arm, *, level: float, is_paired: bool = False) -> Beside:
+    """One metric of an arm beside the control.
+
+    Args:
+        metric: What is measured.
+        control: The control's sums.
+        treated: The other arm's.
+        level: Confidence level.
+        is_paired: Whether the time before is to be taken out (CUPED) where it is known.
+    """
+    actors = min(actors_of(metric, control), actors_of(metric, treated))
+    if is_paired:
+        told = _paired(metric, control, treated, level)
+    elif metric.kind == "rate":
+        told = _rates(metric, control, treated, level)
+    else:
+        told = _means(metric, control, treated, level, actors)
+    few = f"only {actors:,} users with the event in an arm: intervals hold less often than they say below {FEWEST}"
+    return told._replace(actors=actors, reason=told.reason or (few if actors < FEWEST else ""))
+
+
+def actors_of(metric: Metric, arm: Arm) -> int:
+    """Users of an arm with the event."""
+    name = metric.name if metric.kind == "rate" else USERS + metric.name
+    return round(arm.sums[name].y)
+
+
+def sample_of(metric: Metric, arm: Arm) -> Sample:
+    """What an arm's users say of a metric."""
+    sums = arm.sums[metric.name]
+    if metric.kind == "rate":
+        return of_count(arm.n, sums.y)
+    top = of_sums(arm.n, sums.y, sums.yy, cubes=sums.yyy)
+    if metric.kind == "mean":
+        return top
+    bottom = of_sums(arm.n, sums.x, sums.xx)
+    if bottom.mean == 0:
+        return Sample(arm.n, math.nan, math.nan)
+    return of_ratio(top, bottom, (sums.xy - sums.x * sums.y / arm.n) / (arm.n - 1))
+
+
+def _rates(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
+    first, second = (Count(arm.sums[metric.name].y, arm.n) for arm in (control, treated))
+    samples = sample_of(metric, control), sample_of(metric, treated)
+    difference = score_difference(first, second, level=level)
+    if not first.hits:
+        reason = "nobody in the control did it, so that there is no relative difference"
+        return Beside(metric, treated.arm, *samples, difference, None, SCORE, 0, reason)
+    return Beside(metric, treated.arm, *samples, difference, score_lift(first, second, level=level), SCORE, 0)
+
+
+def _means(metric: Metric, control: Arm, treated: Arm, level: float, actors: int) -> Beside:
+    samples = sample_of(metric, control), sample_of(metric, treated)
+    if actors < LEAST or math.isnan(samples[0].mean + samples[1].mean):
+        reason = f"{actors} users with the event in an arm; at least {LEAST} are needed for an interval"
+        return Beside(metric, treated.arm, *samples, None, None, "", actors, reason)
+    told = compared(*samples, level=level)
+    lift = None if math.isnan(told.lift.estimate) else told.lift
+    return Beside(metric, treated.arm, *samples, told.difference, lift, told.method, actors)
+
+
+def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
+    """With what was known before the assignment taken out; plain where too few have it."""
+    pairs = [_pair(arm.sums[metric.name]) for arm in (control, treated)]
+    known = [arm.sums[metric.name].n_p / arm.n for arm in (control, treated)]
+    if metric.kind == "ratio" or min(known) < 1:
+        plain = beside(metric, control, treated, level=level)
+        return plain._replace(reason=f"the past is known of {min(known):.0%} of an arm's users, so that it is not used")
+    samples = adjusted(*pairs)
+    told = compared(*samples, level=level)
+    return Beside(metric, treated.arm, *samples, told.difference, told.lift, f"{told.method} after CUPED", 0)
+
+
+def _pair(sums: Sums) -> Paired:
+    after, before = of_sums(sums.n_p, sums.y_p, sums.yy_p), of_sums(sums.n_p, sums.p, sums.pp)
+    return Paired(after, before, (sums.yp - sums.p * sums.y_p / sums.n_p) / (sums.n_p - 1))
+
+
+SCORE = "pooled z-test, interval by the score test"

@@ -1,0 +1,60 @@
+"""Which rows of the assignments are this experiment's, and whether their shares stood still."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.spoken import listed, percent
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+STEADY = 0.005  # by which the planned share of an arm may differ between users and still be one share
+
+
+def program_of(assignments: Any, name: str, *, is_named: bool) -> str | None:
+    """The program to be read: the one of this name, or the only one there is; None where the log has no such column.
+
+    Raises:
+        UserError: There are several, and none of this name.
+    """
+    if "program" not in assignments.columns:
+        return None
+    table = _only(assignments, "program")
+    if table.filter(table.program == name).limit(1).count().execute():
+        return name
+    there = sorted(map(str, table.select("program").distinct().limit(1_000).execute()["program"].dropna()))
+    if len(there) == 1 and not is_named:
+        return there[0]
+    hint = did_you_mean(name, there)
+    raise UserError(
+        f"The assignments have no program '{shown(name)}'{hint} They hold {listed([shown(p) for p in there], most=8)}; "
+        "name one of them with `program`."
+    )
+
+
+def moving_shares(assignments: Any, program: str | None) -> str:
+    """What is wrong where an arm's share moved while it ran, as a bandit's does; "" where it stood still."""
+    if "planned_share" not in assignments.columns:
+        return ""
+    table = _only(assignments, "arm", "planned_share", *([] if program is None else ["program"]))
+    of = table if program is None else table.filter(table.program == program)
+    ends = of.group_by("arm").aggregate(low=of.planned_share.min(), high=of.planned_share.max()).execute()
+    moved = ends[ends["high"] - ends["low"] > STEADY]
+    if moved.empty:
+        return ""
+    arm = moved.sort_values("arm").iloc[0]
+    return (
+        f"the share of arm {arm['arm']} moved from {percent(arm['low'], 0)} to {percent(arm['high'], 0)}: it is a "
+        "bandit, whose arms differ in when their users came, so that a plain comparison is biased"
+    )
+
+
+def _only(assignments: Any, *columns: str) -> ir.Table:
+    """Some columns of an Ibis table or a frame, as an Ibis table."""
+    import ibis
+    import pandas as pd
+
+    of = assignments[list(columns)]
+    return ibis.memtable(of) if isinstance(of, pd.DataFrame) else of

@@ -1,0 +1,122 @@
+"""An experiment read as it was planned: the arms first, then the declared metrics, then a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from martech_lib.core.arms import Arm, Counted, counted
+from martech_lib.core.errors import UserError, shown
+from martech_lib.core.results import Result
+from martech_lib.core.spoken import listed
+from martech_lib.experiments.lines import Line, Roles, curse_of, lines_of, roles_of
+from martech_lib.experiments.looks import Look, look_of
+from martech_lib.experiments.measured import measures_of
+from martech_lib.experiments.plan import Plan
+from martech_lib.experiments.programs import moving_shares, program_of
+from martech_lib.experiments.readout_records import records
+from martech_lib.experiments.sample_ratio import SampleRatio, sample_ratio
+from martech_lib.experiments.verdict import Decision, Verdict, refused, verdict
+
+CONTROLS = ("control", "holdout")
+DAY = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readout(Result):
+    """An experiment, read.
+
+    Attributes:
+        plan: As it was declared.
+        srm: The sample-ratio check; nothing is read where it does not pass.
+        look: Where the reading stands in its plan; None where nothing is read.
+        lines: Every metric of every arm beside the control.
+        counted: What was counted, and what was set aside.
+        decision: ship, do not ship, inconclusive, keep running, or refused.
+        sentence: What a marketer is told.
+    """
+
+    plan: Plan
+    srm: SampleRatio
+    look: Look | None
+    lines: tuple[Line, ...]
+    counted: Counted
+    decision: Decision
+    sentence: str
+
+
+def read(plan: Plan, assignments: Any, outcomes: Any, *, program: str = "", exploratory: Sequence[str] = ()) -> Readout:
+    """Read an experiment as it was planned.
+
+    Args:
+        plan: As it was declared.
+        assignments: user_id, arm (one is control or holdout), assigned_at and, where known, program and pre_value:
+            an Ibis table of any engine, or a frame.
+        outcomes: user_id, ts, event and, for values, value.
+        program: Its name in the log; "" for the plan's name, or for the only one there is.
+        exploratory: Further metrics to look at; they decide nothing.
+
+    Raises:
+        UserError: A column is missing, there is no such program, or no arm is named control or holdout.
+    """
+    roles = roles_of(plan, exploratory)
+    name = program_of(assignments, program or plan.name, is_named=bool(program))
+    metrics = [metric for part in roles.values() for metric in part]
+    found = counted(assignments, outcomes, measures_of(metrics), program=name, window_days=plan.window_days)
+    return read_counted(plan, found, roles, moved=moving_shares(assignments, name))
+
+
+def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -> Readout:
+    """Read what was counted; see `read`.
+
+    Args:
+        plan: As it was declared.
+        found: What the engine counted of its metrics.
+        roles: The metrics by role.
+        moved: What is wrong with the arms' shares, in words; "" where they stood still.
+    """
+    arms = in_order(found.arms)
+    srm = sample_ratio(*_beside_plan(plan, arms), found.by_day)
+    fault = moved or srm.reason
+    if fault:
+        return _readout(plan, srm, None, (), found, refused(fault))
+    look = look_of(plan, sum(arm.n for arm in arms), _days(found))
+    lines = lines_of(plan, look, arms, roles)
+    told = verdict(look, lines, mde=plan.relative_effect, curse=curse_of(plan))
+    return _readout(plan, srm, look, lines, found, told)
+
+
+def in_order(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """The control first, then the others by name. Raises UserError where no arm is the control."""
+    control = [arm for arm in arms if arm.arm.strip().casefold() in CONTROLS]
+    if len(control) != 1:
+        came = listed([shown(arm.arm) for arm in arms]) or "none"
+        raise UserError(f"The arms came as {came}; allowed is one named control or holdout, and others beside it.")
+    return (*control, *sorted((arm for arm in arms if arm not in control), key=lambda arm: arm.arm))
+
+
+def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> tuple[dict[str, int], tuple[float, ...]]:
+    """Users by arm, and the planned share of each; an arm without users counts 0, one beyond the plan has no share."""
+    counts = {arm.arm: arm.n for arm in arms}
+    lacking = len(plan.split) - len(arms)
+    counts |= {f"(arm {len(arms) + place + 1}, without users)": 0 for place in range(lacking)}
+    return counts, (*plan.split, *(0.0 for _ in range(-lacking)))
+
+
+def _days(found: Counted) -> float | None:
+    """Days from the first assignment to the last."""
+    if found.first is None or found.last is None:
+        return None
+    return (found.last - found.first).total_seconds() / DAY
+
+
+def _readout(
+    plan: Plan, srm: SampleRatio, look: Look | None, lines: tuple[Line, ...], found: Counted, told: Verdict
+) -> Readout:
+    """Everything in one record."""
+    reason = told.sentence if told.decision == "refused" else ""
+    return Readout(
+        reading_records=records(plan, srm, found, look=look, lines=lines, reason=reason),
+        plan=plan, srm=srm, look=look, lines=lines, counted=found, decision=told.decision, sentence=told.sentence,
+    )  # fmt: skip

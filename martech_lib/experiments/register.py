@@ -1,0 +1,222 @@
+"""The register: a plan that passes the gate gets an id and a row, and a card that shows whether it was changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from martech_lib.core.errors import UserError, shown
+from martech_lib.experiments.plan import Plan, plan_from
+
+if TYPE_CHECKING:
+    from martech_lib.core.workspace import Workspace
+
+CARDS = "plans"  # the folder of a workspace that holds the cards
+FIRST = "X-001"
+RULE_NAMES = {
+    "fixed": "fixed horizon",
+    "obrien_fleming": "O'Brien-Fleming",
+    "pocock": "Pocock",
+    "confidence_sequence": "confidence sequence",
+}
+KIND_NAMES = {"rate": "two proportions", "mean": "Welch", "ratio": "ratio by the delta method"}
+
+
+class Registered(NamedTuple):
+    """A plan in the register.
+
+    Attributes:
+        id: Its id.
+        fingerprint: Of what was declared.
+        row: The register's row, column -> value.
+        card: The YAML card.
+        where: The files that hold the two, in words.
+    """
+
+    id: str
+    fingerprint: str
+    row: Mapping[str, Any]
+    card: str
+    where: str
+
+
+class Card(NamedTuple):
+    """A card, read.
+
+    Attributes:
+        id: Its id.
+        plan: What it declares now.
+        is_as_registered: Whether that is what was registered.
+        fingerprint: That of the registration.
+    """
+
+    id: str
+    plan: Plan
+    is_as_registered: bool
+    fingerprint: str
+
+
+def register(ws: Workspace, plan: Plan, *, start: date | None = None) -> Registered:
+    """Write a plan into the register of a workspace, with its card beside it.
+
+    Args:
+        ws: A workspace that is a folder.
+        plan: A plan that passes all six rules.
+        start: Its first day, where known.
+
+    Raises:
+        UserError: A rule is not passed, the name stands in the register, or the files cannot be written.
+    """
+    refuse_what_does_not_pass(plan)
+    known = ws.register("experiments") if ws.has("experiments") else None
+    ids = [] if known is None else [str(one) for one in known["id"]]
+    names = {str(name).casefold() for name in known["name"].dropna()} if known is not None and "name" in known else ()
+    if plan.name.casefold() in names:
+        raise UserError(
+            f"The register has '{shown(plan.name)}' already; a changed plan is another: give it another name."
+        )
+    new = next_id(ids)
+    card, row = card_of(plan, new), row_of(plan, new, start=start)
+    beside = ws.keep(f"{CARDS}/{new}.yaml", card)
+    where = ws.append("experiments", row)
+    return Registered(new, plan.fingerprint, row, card, f"{where}, and {beside}")
+
+
+def refuse_what_does_not_pass(plan: Plan) -> None:
+    """Raise UserError where a rule of the gate is not passed; the message lists what is missing."""
+    gate = plan.gate
+    lacking = gate.loc[~gate["passed"], "missing"]
+    if len(lacking):
+        raise UserError("The plan does not pass the gate. " + " ".join(f"{_sentence(said)}" for said in lacking))
+
+
+def next_id(ids: Iterable[str]) -> str:
+    """The id after the highest of its kind: X-014 after X-013."""
+    found = [match for match in (re.fullmatch(r"(.*?)(\d+)", one.strip()) for one in ids) if match]
+    if not found:
+        return FIRST
+    last = max(found, key=lambda match: (int(match[2]), match[1]))
+    return f"{last[1]}{int(last[2]) + 1:0{len(last[2])}d}"
+
+
+def row_of(plan: Plan, new: str, *, start: date | None = None) -> dict[str, Any]:
+    """The plan as a row of experiments.csv."""
+    end = start + timedelta(weeks=plan.weeks) - timedelta(days=1) if start and plan.weeks else None
+    return {
+        "id": new,
+        "name": plan.name,
+        "surface": plan.surface,
+        "hypothesis": plan.hypothesis,
+        "primary_metric": plan.primary_metric,
+        "downstream_metric": plan.downstream_metric,
+        "variables_changed": plan.variables_changed,
+        "tails": plan.tails,
+        "alpha": plan.alpha,
+        "power": plan.power,
+        "mde": round(plan.relative_effect, 6),
+        "method": method_of(plan),
+        "split": "/".join(f"{100 * share:.4g}" for share in plan.split),
+        "looks_planned": plan.looks,
+        "guardrail_metrics": "; ".join(plan.guardrail_metrics),
+        "allocation": "fixed",
+        "fingerprint": plan.fingerprint,
+        "planned_n": plan.total_units,
+        "planned_end": end,
+        "start": start,
+    }
+
+
+def method_of(plan: Plan) -> str:
+    """The test and its rule for looks in words: "two proportions, O'Brien-Fleming, 3 looks"."""
+    parts = [KIND_NAMES[plan.kind], RULE_NAMES[plan.rule]]
+    parts += [f"{plan.looks} looks"] if plan.looks > 1 else []
+    parts += [plan.many.capitalize()] if len(plan.split) > 2 else []
+    parts += ["CUPED"] if plan.correlation else []
+    return ", ".join(parts)
+
+
+def card_of(plan: Plan, new: str) -> str:
+    """The plan as a YAML card."""
+    import yaml
+
+    told = {
+        "id": new,
+        "fingerprint": plan.fingerprint,
+        "plan": {name: value for name, value in plan.declared.items() if value not in (None, "", [])},
+        "follows": {
+            "units_control": plan.sample_size,
+            "units_all_arms": plan.total_units,
+            "weeks": plan.weeks,
+            "boundaries_z": [round(z, 6) for z in plan.boundaries if z < float("inf")],
+            "method": method_of(plan),
+        },
+    }
+    head = "# Registered before it started. Change a word of `plan`, and its fingerprint is another.\n"
+    return head + str(yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100))
+
+
+def read_card(text: str) -> Card:
+    """A card as it stands.
+
+    Raises:
+        UserError: It is no card, or declares what is not allowed.
+    """
+    import yaml
+
+    try:
+        told = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"The card is no YAML: {shown(str(error).splitlines()[0])}.") from error
+    if not isinstance(told, dict) or not isinstance(told.get("plan"), dict) or "fingerprint" not in told:
+        raise UserError("The card lacks `id`, `fingerprint` or `plan`; take it as it was downloaded.")
+    plan = plan_from(told["plan"])
+    written = str(told["fingerprint"])
+    return Card(str(told.get("id", "")), plan, plan.fingerprint == written, written)
+
+
+def plan_of_card(text: str) -> Plan:
+    """The plan of a card; raises UserError when it is no card or was changed."""
+    return as_registered(read_card(text))
+
+
+def as_registered(card: Card) -> Plan:
+    """The plan of a card that nobody has changed since. Raises UserError."""
+    if not card.is_as_registered:
+        raise UserError(
+            f"The plan of {card.id or 'this card'} was changed after it was registered: its fingerprint is "
+            f"{card.plan.fingerprint[:12]}…, registered was {card.fingerprint[:12]}…. Read it by the plan that was "
+            "registered, or register the changed one as another experiment."
+        )
+    return card.plan
+
+
+def cards_of(ws: Workspace) -> tuple[dict[str, Card], tuple[str, ...]]:
+    """The cards of a workspace by id, and what is wrong with those that cannot be read."""
+    found: dict[str, Card] = {}
+    faults = []
+    for name, text in ws.kept(CARDS).items():
+        try:
+            card = read_card(text)
+            found[card.id] = card
+        except UserError as error:
+            faults.append(f"{CARDS}/{name}: {error}")
+    return found, tuple(faults)
+
+
+def edited(ws: Workspace) -> tuple[str, ...]:
+    """What does not fit: cards that were changed, and rows of the register whose fingerprint is not their card's."""
+    cards, faults = cards_of(ws)
+    said = [*faults]
+    said += [f"{one} was changed after it was registered" for one, card in cards.items() if not card.is_as_registered]
+    if ws.has("experiments") and "fingerprint" in ws.register("experiments"):
+        rows = ws.register("experiments").dropna(subset=["fingerprint"])
+        for one, written in zip(rows["id"].astype(str), rows["fingerprint"].astype(str), strict=True):
+            if one in cards and cards[one].fingerprint != written:
+                said.append(f"the fingerprint of {one} in the register is not that of its card")
+    return tuple(said)
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}."

@@ -1,0 +1,115 @@
+"""Experiments of the register read from the logs, by their card or, without one, by their row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from martech_lib.core.arms import counted
+from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.rows import Row, rows_of
+from martech_lib.core.stats import Sample
+from martech_lib.core.workspace import Workspace
+from martech_lib.experiments.lines import Roles, good_direction
+from martech_lib.experiments.measured import measures_of, sample_of
+from martech_lib.experiments.metrics import Metric, metric_of
+from martech_lib.experiments.plan import Plan, plan_from
+from martech_lib.experiments.programs import moving_shares
+from martech_lib.experiments.readout import Readout, in_order, read, read_counted
+from martech_lib.experiments.register import as_registered, cards_of
+
+RULES = (
+    (re.compile(r"confidence.sequence|anytime|always.valid", re.IGNORECASE), "confidence_sequence"),
+    (re.compile(r"fleming", re.IGNORECASE), "obrien_fleming"),
+    (re.compile(r"pocock", re.IGNORECASE), "pocock"),
+)
+NEEDS = "needs assignments and outcomes with rows of this experiment"
+KEPT = ("alpha", "power", "tails", "hypothesis", "variables_changed", "downstream_metric", "surface")
+
+
+def readable(ws: Workspace) -> tuple[str, ...]:
+    """Ids of the register whose users stand in the assignments, in the register's order."""
+    if not all(map(ws.has, ("experiments", "assignments", "outcomes"))):
+        return ()
+    there = set(ws.log("assignments").select("program").distinct().execute()["program"].dropna().astype(str))
+    return tuple(str(one) for one in ws.register("experiments")["id"] if str(one) in there)
+
+
+def read_registered(ws: Workspace, one: str) -> Readout:
+    """Read an experiment of the register from the workspace's logs.
+
+    By its card where there is one, which must be as it was registered; else by the register's row, whose baseline is
+    taken from the control arm.
+
+    Raises:
+        UserError: There is no such experiment, it is not in the logs, or its card was changed.
+        TableError: A table is wrong.
+    """
+    row = _row(ws, one)
+    assignments, outcomes = ws.log("assignments"), ws.log("outcomes")
+    cards, _ = cards_of(ws)
+    if one in cards:
+        return read(as_registered(cards[one]), assignments, outcomes, program=one)
+    roles = _roles(row)
+    metrics = [metric for part in roles.values() for metric in part]
+    found = counted(assignments, outcomes, measures_of(metrics), program=one)
+    if not found.arms:
+        raise UserError(f"{one} cannot be read: it {NEEDS}.")
+    control = sample_of(roles["primary"][0], in_order(found.arms)[0])
+    plan = plan_of_row(row, control)
+    return read_counted(plan, found, roles, moved=moving_shares(assignments, one))
+
+
+def plan_of_row(row: Row, control: Sample) -> Plan:
+    """The plan that a row of the register declares, with the control arm's values for what the row does not hold.
+
+    Raises:
+        UserError: The row lacks what a plan needs.
+    """
+    metric = metric_of(str(row.get("primary_metric") or ""))
+    size = row.get("mde")
+    if size is None:
+        raise UserError(f"{row['id']} has no mde, so that nothing says what it was planned for.")
+    told: dict[str, Any] = {name: row.get(name) for name in KEPT}
+    told |= {
+        "name": str(row["id"]),
+        "primary_metric": metric.name,
+        "baseline": control.mean,
+        "mde": abs(float(size)) * good_direction(metric.name),
+        "relative": True,
+        "sd": None if metric.kind == "rate" else control.var**0.5,
+        "guardrail_metrics": row.get("guardrail_metrics"),
+        "planned_units": row.get("planned_n"),
+        **_method(row),
+    }
+    return plan_from(told)
+
+
+def _method(row: Row) -> Mapping[str, Any]:
+    """Rule, looks, split and arms' test by the words of the register."""
+    said = str(row.get("method") or "")
+    rule = next((name for pattern, name in RULES if pattern.search(said)), "fixed")
+    looks = row.get("looks_planned") if rule != "fixed" else 1
+    many = "holm" if "holm" in said.casefold() else None
+    return {"rule": rule, "looks": looks, "split": row.get("split"), "many": many}
+
+
+def _roles(row: Row) -> Roles:
+    primary = metric_of(str(row.get("primary_metric") or ""))
+    downstream = _metrics(row.get("downstream_metric"))
+    guardrails = _metrics(row.get("guardrail_metrics"))
+    return {"primary": (primary,), "downstream": downstream, "guardrail": guardrails, "exploratory": ()}
+
+
+def _metrics(value: Any) -> tuple[Metric, ...]:
+    names = value.split(";") if isinstance(value, str) else value or ()
+    return tuple(metric_of(str(name)) for name in names if str(name).strip())
+
+
+def _row(ws: Workspace, one: str) -> Row:
+    rows = rows_of(ws.register("experiments"))
+    for row in rows:
+        if str(row["id"]) == one:
+            return row
+    raise UserError(f"The register has no '{shown(one)}'{did_you_mean(one, [str(row['id']) for row in rows])}.")

@@ -1,0 +1,79 @@
+"""Whether users came into the arms as planned: what is looked at first, for a fault there makes every figure false."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from martech_lib.core.spoken import number, percent
+from martech_lib.core.stats import uneven_split
+
+STOPS = 0.001  # p below which nothing is read
+
+
+class SampleRatio(NamedTuple):
+    """The arms' users beside their planned shares.
+
+    Attributes:
+        p_value: Chance of arms this uneven when the split works (chi-square).
+        passed: Whether it is at least STOPS.
+        arms: Arm -> users.
+        planned: Arm -> planned share.
+        arm: The arm that is furthest from its share; "" where it passes.
+        day: The day on which the arms are most uneven; None where it passes.
+        reason: What is wrong, in words; "" where nothing is.
+    """
+
+    p_value: float
+    passed: bool
+    arms: dict[str, int]
+    planned: dict[str, float]
+    arm: str = ""
+    day: date | None = None
+    reason: str = ""
+
+
+def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.DataFrame) -> SampleRatio:
+    """The check.
+
+    Args:
+        counts: Arm -> users, in the order of `shares`.
+        shares: Planned share of each.
+        by_day: day, arm, n.
+    """
+    planned = dict(zip(counts, shares, strict=True))
+    p = uneven_split(np.array([*counts.values()], dtype=np.float64), np.array(shares))
+    if p >= STOPS:
+        return SampleRatio(p, True, counts, planned)
+    arm, day = _furthest(counts, planned), _worst_day(by_day, planned)
+    return SampleRatio(p, False, counts, planned, arm, day, _reason(p, counts, planned, arm, day))
+
+
+def _furthest(counts: dict[str, int], planned: dict[str, float]) -> str:
+    total = sum(counts.values())
+    return max(counts, key=lambda arm: (abs(counts[arm] - planned[arm] * total) / (planned[arm] * total) ** 0.5, arm))
+
+
+def _worst_day(by_day: pd.DataFrame, planned: dict[str, float]) -> date | None:
+    """The day whose arms are least likely."""
+    if by_day.empty:
+        return None
+    table = by_day.pivot_table(index="day", columns="arm", values="n", aggfunc="sum", fill_value=0)
+    counts = table.reindex(columns=list(planned), fill_value=0).to_numpy(dtype=np.float64)
+    shares = np.array([*planned.values()])
+    expected = counts.sum(axis=1, keepdims=True) * shares / shares.sum()
+    off = ((counts - expected) ** 2 / np.maximum(expected, 1e-9)).sum(axis=1)
+    return pd.Timestamp(table.index[int(off.argmax())]).date()
+
+
+def _reason(p: float, counts: dict[str, int], planned: dict[str, float], arm: str, day: date | None) -> str:
+    share = counts[arm] / sum(counts.values())
+    when = f"; the arms are most uneven on {day:%-d %b %Y}" if day else ""
+    return (
+        f"arm {arm} has {number(counts[arm])} users, {percent(share)} in place of {percent(planned[arm])} "
+        f"(p {p:.1g} is below {STOPS:g}){when}: find the fault in the assignment or the logging before anything is read"
+    )

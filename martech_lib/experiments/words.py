@@ -1,0 +1,188 @@
+"""The planner in sentences: each number read out loud."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from martech_lib.core.spoken import count, fitting, listed, number, percent
+from martech_lib.experiments.backlog import Backlog
+from martech_lib.experiments.conventions import conventions
+from martech_lib.experiments.duration import FEWEST_WEEKLY, LONGEST, by_week, reach_of
+from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.plan import Plan
+from martech_lib.experiments.readout import Readout
+from martech_lib.experiments.record import Record
+from martech_lib.experiments.rules import PEEK, rules_of
+from martech_lib.experiments.verdict import in_words
+
+RULE_WORDS = {
+    "fixed": "one look at the end",
+    "obrien_fleming": "O'Brien-Fleming",
+    "pocock": "Pocock",
+    "confidence_sequence": "confidence sequence",
+    PEEK: "stop at the first p below alpha",
+}
+
+
+def headline(plan: Plan) -> str:
+    """The answer in one sentence: how many, how long."""
+    metric = metric_of(plan.primary_metric)
+    values = f"from {in_words(metric, plan.baseline)} to {in_words(metric, plan.baseline + plan.effect)}"
+    verb = "rise" if plan.effect > 0 else "fall"
+    each = "in the control arm" if len(set(plan.split)) > 1 else "an arm"
+    said = (
+        f"To see {plan.primary_metric} {verb} {values} ({percent(plan.relative_effect)}) with {percent(plan.power, 0)} "
+        f"power, you need {number(plan.sample_size)} users {each}, {number(plan.total_units)} in all"
+    )
+    if plan.weeks is None:
+        return f"{said}. How long that takes nobody knows until weekly users are given."
+    return f"{said}: {count(plan.weeks, 'week')} at {number(plan.weekly_units)} unique users a week."
+
+
+def advice(plan: Plan) -> str:
+    """What stands in the way, and what to do instead; "" where nothing does."""
+    reach, said = reach_of(plan), []
+    if reach.is_small:
+        said.append(
+            f"With fewer than about {number(FEWEST_WEEKLY)} users a week a programme of tests decides little: talk to "
+            "users, change what is plainly broken, and test only large changes."
+        )
+    if reach.is_far:
+        wanted = percent(abs(plan.relative_effect))
+        seen = (
+            f"{LONGEST} weeks see a change of {percent(reach.seen / plan.baseline)}, not of {wanted}"
+            if math.isfinite(reach.seen)
+            else f"{LONGEST} weeks see no change at all"
+        )
+        said.append(
+            f"This is out of reach: {seen}. Test a bolder change, a metric nearer to it with a higher rate, or a "
+            "surface with more users; take out what the past explains (CUPED); or decide without a test and say so."
+        )
+    return " ".join(said)
+
+
+def waiting(plan: Plan) -> str:
+    """What each week brings, and what it costs."""
+    if plan.weeks is None:
+        return ""
+    weeks = by_week(plan, weeks=max(plan.weeks, 4))
+    first, last = weeks.iloc[0], weeks.iloc[plan.weeks - 1]
+    seen = " and ".join(
+        f"{percent(abs(row['mde_relative']))} after {count(int(row['week']), 'week')}"
+        for row in ((first, last) if plan.weeks > 1 else (last,))
+        if np.isfinite(row["mde_relative"])
+    )
+    said = f"The smallest change that is seen: {seen}." if seen else "No change is seen in that time."
+    if plan.growth < 1 and plan.weeks > 1:
+        linear = (plan.weekly_units or 0) * plan.weeks
+        said += (
+            f" Visitors come back: {count(plan.weeks, 'week')} bring {number(float(last['units']))} unique users, not "
+            f"{number(linear)}."
+        )
+    unit = "of it" if metric_of(plan.primary_metric).kind == "rate" else "in its unit"
+    forgone = number(abs(float(last["forgone"])))
+    return f"{said} If the change works, the control arm goes without {forgone} {unit} by then."
+
+
+def looking(plan: Plan) -> str:
+    """What looking does to this plan."""
+    looks = plan.looks if plan.looks > 1 else (plan.weeks or 4) * 7
+    looks = min(looks, 56)
+    told = {rule.rule: rule for rule in rules_of(plan, looks=looks)}
+    peek, fleming = told[PEEK], told["obrien_fleming"]
+    return (
+        f"Looked at {looks} times and stopped at the first p below {number(plan.alpha, 2)}, a test of nothing is "
+        f"called a win or a loss in {percent(peek.false_alarms)} of cases, not {percent(told['fixed'].false_alarms)}, "
+        f"and a true win is shown {number(peek.overstates, 2)} times as large as it is. O'Brien-Fleming boundaries "
+        f"allow the same looks for {percent((fleming.most_units or 1) - 1)} more users at most."
+    )
+
+
+def calculators(plan: Plan) -> str:
+    """Why calculators differ over one question."""
+    del plan
+    found = conventions()
+    least, most = min(found, key=lambda c: c.units), max(found, key=lambda c: c.units)
+    return (
+        f"From 20 % to 25 % the published calculators say {number(least.units)} ({least.name}) to "
+        f"{number(most.units)} ({most.name}) users an arm. The pooled formula gives {number(found[0].units)}, and the "
+        f"test then really has {percent(found[0].power)} power; with {number(least.units)} it has "
+        f"{percent(least.power)}."
+    )
+
+
+def gate(plan: Plan) -> str:
+    """Whether the plan passes, and what is missing."""
+    told = plan.gate
+    failed = told.loc[~told["passed"], "rule"].tolist()
+    if not failed:
+        return "The plan passes all six rules and can be registered."
+    return f"{count(len(failed), 'rule')} of six {fitting(len(failed), 'is', 'are')} not passed: {listed(failed)}."
+
+
+def arms(plan: Plan) -> str:
+    """How several arms are held together; "" for two."""
+    if len(plan.split) == 2:
+        return ""
+    way = "Dunnett's critical value" if plan.many == "dunnett" and plan.looks == 1 else "Holm's order"
+    whose = "every arm at once" if plan.power_of == "every" else "the one arm that has the effect"
+    return (
+        f"{len(plan.split) - 1} arms beside the control share one alpha by {way}; the power is that of finding {whose}."
+    )
+
+
+def reading(readout: Readout) -> str:
+    """The readout's sentence, with what was set aside."""
+    found = readout.counted
+    aside = [
+        f"{number(n)} {what}"
+        for n, what in (
+            (found.crossed, "users in two arms"), (found.early, "outcomes before the assignment"),
+            (found.late, "outcomes after the window"),
+        )
+        if n
+    ]  # fmt: skip
+    said = f" Left out: {listed(aside)}." if aside else ""
+    return f"{readout.plan.name}: {readout.sentence}{said}"
+
+
+def backlog(found: Backlog) -> str:
+    """What fits the quarter."""
+    if not found.ideas:
+        return "Not measured: supply backlog.csv with ideas."
+    fits, low, high = len(found.fitting), *found.band
+    slow = sum(idea.state == "too long" for idea in found.ideas)
+    blank = sum(idea.state == "unknown" for idea in found.ideas)
+    healthy = f"a healthy programme decides {number(low)} to {number(high)}"
+    said = f"{fits} of {count(len(found.ideas), 'idea')} fit the quarter; {healthy}."
+    if slow:
+        said += f" {slow} cannot be powered within {LONGEST} weeks."
+    if blank:
+        said += f" {blank} {fitting(blank, 'lacks', 'lack')} a figure."
+    return said
+
+
+def record(found: Record) -> str:
+    """What the register says of how tests are run."""
+    told = found.summary
+    shipped, held, breaks = (
+        told.get(f"experiments.{name}") for name in ("shipped_per_quarter", "winners_held", "rule_breaks")
+    )
+    if not found.ids:
+        return "Not measured: supply experiments.csv, the register of experiments."
+    said = [] if shipped is None else [f"{count(round(shipped), 'experiment')} were decided in the last whole quarter."]
+    if breaks is not None:
+        said.append(
+            f"{percent(breaks, 0)} of {count(len(found.ids), 'experiment')} break at least one of the six rules."
+        )
+    if held is not None:
+        said.append(f"{percent(held, 0)} of the winners that were followed up held.")
+    return " ".join(said)
+
+
+def peeks(found: Record) -> str:
+    """What peeking cost, experiment by experiment."""
+    told = [f"{peek.experiment} ({peek.name}): {peek.words}" for peek in found.peeks]
+    return f"{'. '.join(told)}." if told else ""
