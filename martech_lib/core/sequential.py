@@ -164,6 +164,7 @@ def drift_for(power: float, shares: tuple[float, ...], z: tuple[float, ...], *, 
     return float(brentq(lacks, 0.0, high, xtol=1e-10))
 
 
+@lru_cache(maxsize=1024)
 def peeked(looks: int, *, alpha: float, tails: int = 2) -> float:
     """False positives when a test is read at so many evenly spaced looks and stops at the first p < alpha."""
     shares = tuple((k + 1) / looks for k in range(looks))

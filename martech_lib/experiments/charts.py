@@ -16,10 +16,17 @@ from martech_lib.experiments.record import Record
 from martech_lib.experiments.rules import peeking
 
 PERCENT = alt.Axis(format="%", tickCount=5)
-VERDICTS = {"pass": GREEN, "fail": ORANGE, "unknown": GREY, "not applicable": LINE}
+VERDICTS = {"pass": "#b9e3d5", "fail": ORANGE, "unknown": GREY, "not applicable": LINE}
+SHORT = {
+    "Hypothesis first": "Hypo-thesis",
+    "Sample size first": "Sample size",
+    "One variable": "One variable",
+    "Declared looks": "Declared looks",
+    "Two tails": "Two tails",
+    "Downstream and guardrails": "Down-stream",
+}
 SURFACES = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, GREY, INK)
 ROLES = {"primary": BLUE, "downstream": PURPLE, "guardrail": ORANGE, "exploratory": GREY}
-RULE_LINES = "split(datum.label, ' ')"
 
 
 def week_rows(plan: Plan) -> pd.DataFrame:
@@ -101,7 +108,8 @@ def daily_peeks(plan: Plan) -> alt.LayerChart:
     frame = peek_rows(plan)
     meant = pd.DataFrame({"alpha": [plan.alpha], "said": [f"meant: {percent(plan.alpha, 0)}"]})
     last = frame.iloc[-1]
-    x = alt.X("day:Q", title="Daily looks", axis=alt.Axis(tickMinStep=1, format="d"))
+    days = alt.Scale(domain=[1, int(frame["day"].max())], nice=False)
+    x = alt.X("day:Q", title="Daily looks", axis=alt.Axis(tickMinStep=1, format="d"), scale=days)
     y = alt.Y("false_alarms:Q", title="False alarms", axis=PERCENT, scale=alt.Scale(zero=True))
     area = alt.Chart().mark_area(color=ORANGE, opacity=0.25, line={"color": ORANGE, "strokeWidth": 2.5}).encode(
         x=x, y=y, tooltip=draw.tooltip(day="Looks", said="False alarms")
@@ -174,8 +182,9 @@ def calendar(found: Backlog) -> alt.LayerChart:
     frame["start"], frame["end"] = (frame[c].dt.strftime("%Y-%m-%dT00:00:00") for c in ("start", "end"))
     y = alt.Y("idea:N", sort=order, title=None, axis=None)
     scale = alt.Scale(domain=surfaces, range=[SURFACES[i % len(SURFACES)] for i in range(len(surfaces))])
+    weeks = alt.Axis(format="%-d %b", tickCount={"interval": "week", "step": 2}, labelOverlap=True)
     bars = draw.bars().encode(
-        x=alt.X("start:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=5)), x2=alt.X2("end:T"), y=y,
+        x=alt.X("start:T", title=None, axis=weeks), x2=alt.X2("end:T"), y=y,
         color=alt.Color("surface:N", title=None, scale=scale),
         tooltip=draw.tooltip(idea="Test", surface="Surface", said="When"),
     )  # fmt: skip
@@ -194,9 +203,10 @@ def matrix(found: Record) -> alt.LayerChart:
     frame = matrix_rows(found)
     rules, ids = list(dict.fromkeys(frame["rule"])), list(dict.fromkeys(frame["experiment"]))
     scale = alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
-    axis = alt.Axis(labelAngle=0, labelExpr=RULE_LINES, orient="top", labelFontSize=10)
+    frame["short"] = frame["rule"].map(SHORT)
+    axis = alt.Axis(labelAngle=0, labelExpr="split(datum.label, /[ -]/)", orient="top", labelFontSize=10)
     cells = alt.Chart().mark_rect(stroke="white", strokeWidth=1.5).encode(
-        x=alt.X("rule:N", sort=rules, title=None, axis=axis),
+        x=alt.X("short:N", sort=[SHORT[rule] for rule in rules], title=None, axis=axis),
         y=alt.Y("experiment:N", sort=ids, title=None),
         color=alt.Color("verdict:N", title=None, scale=scale),
         tooltip=draw.tooltip(experiment="Experiment", name="Name", rule="Rule", verdict="Verdict", why="Why"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from martech_lib.experiments.plan import Plan
 
 PEEK = "peek"
 DAYS = 7
-MOST_PEEKS = 56  # daily looks that a picture shows
+MOST_PEEKS, MOST_WEEKS = 56, 26  # daily looks that a picture shows, weekly looks that rules are laid side by side for
 
 
 class RuleForLooks(NamedTuple):
@@ -39,41 +39,47 @@ class RuleForLooks(NamedTuple):
     overstates: float
 
 
-def rules_of(plan: Plan, *, looks: int) -> tuple[RuleForLooks, ...]:
-    """Every rule with so many evenly spaced looks at the plan, two-sided or one-sided as it is."""
-    return tuple(_rule(plan, rule, looks) for rule in (*RULES, PEEK))
+def looks_of(plan: Plan) -> int:
+    """The plan's looks; where it declares one, as many as it has weeks, two at least."""
+    return plan.looks if plan.looks > 1 else min(max(plan.weeks or 4, 2), MOST_WEEKS)
+
+
+def days_of(plan: Plan) -> int:
+    """Days of daily looks that are shown."""
+    return min((plan.weeks or 4) * DAYS, MOST_PEEKS)
+
+
+def rules_of(plan: Plan) -> tuple[RuleForLooks, ...]:
+    """Every rule with `looks_of` the plan, evenly spaced, two-sided or one-sided as it is."""
+    looks, errors = looks_of(plan), (plan.alpha, plan.power)
+    return tuple(_rule(rule, looks, errors, plan.tails) for rule in (*RULES, PEEK))
 
 
 def peeking(plan: Plan) -> pd.DataFrame:
     """False alarms when the plan is looked at daily and stopped at the first p below alpha: day, false_alarms."""
-    days = min((plan.weeks or 4) * DAYS, MOST_PEEKS)
+    days = days_of(plan)
     found = [peeked(day, alpha=plan.alpha, tails=plan.tails) for day in range(1, days + 1)]
     return pd.DataFrame({"day": range(1, days + 1), "false_alarms": found})
 
 
-def _rule(plan: Plan, rule: str, looks: int) -> RuleForLooks:
+@lru_cache(maxsize=512)
+def _rule(rule: str, looks: int, errors: tuple[float, float], tails: int) -> RuleForLooks:
+    """A rule with so many looks; errors are alpha and power."""
+    alpha, power = errors
     shares = tuple((look + 1) / looks for look in range(looks))
     if rule == PEEK:
-        z: tuple[float, ...] = (normal_quantile(1 - plan.alpha / plan.tails),) * looks
+        z: tuple[float, ...] = (normal_quantile(1 - alpha / tails),) * looks
     else:
-        z = boundaries(shares, rule=rule, alpha=plan.alpha, tails=plan.tails)
-    of = walk(shares, z, tails=plan.tails)
-    plain = normal_quantile(1 - plan.alpha / plan.tails) + normal_quantile(plan.power)
+        z = boundaries(shares, rule=rule, alpha=alpha, tails=tails)
+    of = walk(shares, z, tails=tails)
+    plain = normal_quantile(1 - alpha / tails) + normal_quantile(power)
     at_plan = of.stopping(np.array([0.0, plain]))
-    overstates = float(at_plan.believed[1] / plain)
-    told = RuleForLooks(rule, looks, float(at_plan.rejects[0]), float(at_plan.rejects[1]), None, None, overstates)
+    false_alarms, seen = (float(rejects) for rejects in at_plan.rejects)
     if rule == PEEK:
-        return told
-    drift = drift_for(plan.power, shares, z, tails=plan.tails)
+        return RuleForLooks(rule, looks, false_alarms, seen, None, None, float(at_plan.believed[1] / plain))
+    drift = drift_for(power, shares, z, tails=tails)
     most = (drift / plain) ** 2
     stops = of.stopping(drift)
     chances = (stops.up + stops.down)[0]
-    left = 1 - chances.sum()
-    mean = float(chances @ np.array(shares) + left)
-    return (
-        told._replace(
-            most_units=most, mean_units=most * mean, overstates=float(stops.believed[0] / drift), power=told.power
-        )
-        if math.isfinite(most)
-        else told
-    )
+    mean = most * float(chances @ np.array(shares) + 1 - chances.sum())
+    return RuleForLooks(rule, looks, false_alarms, seen, most, mean, float(stops.believed[0] / drift))

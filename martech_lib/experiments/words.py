@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, fitting, listed, number, percent
 from martech_lib.experiments.backlog import Backlog
 from martech_lib.experiments.conventions import conventions
@@ -14,7 +15,7 @@ from martech_lib.experiments.metrics import metric_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
 from martech_lib.experiments.record import Record
-from martech_lib.experiments.rules import PEEK, rules_of
+from martech_lib.experiments.rules import PEEK, days_of, rules_of
 from martech_lib.experiments.verdict import in_words
 
 RULE_WORDS = {
@@ -33,8 +34,9 @@ def headline(plan: Plan) -> str:
     verb = "rise" if plan.effect > 0 else "fall"
     each = "in the control arm" if len(set(plan.split)) > 1 else "an arm"
     said = (
-        f"To see {plan.primary_metric} {verb} {values} ({percent(plan.relative_effect)}) with {percent(plan.power, 0)} "
-        f"power, you need {number(plan.sample_size)} users {each}, {number(plan.total_units)} in all"
+        f"To see {plan.primary_metric} {verb} {values}, by {percent(abs(plan.relative_effect))}, with "
+        f"{percent(plan.power, 0)} power, you need {number(plan.sample_size)} users {each}, "
+        f"{number(plan.total_units)} in all"
     )
     if plan.weeks is None:
         return f"{said}. How long that takes nobody knows until weekly users are given."
@@ -88,15 +90,15 @@ def waiting(plan: Plan) -> str:
 
 def looking(plan: Plan) -> str:
     """What looking does to this plan."""
-    looks = plan.looks if plan.looks > 1 else (plan.weeks or 4) * 7
-    looks = min(looks, 56)
-    told = {rule.rule: rule for rule in rules_of(plan, looks=looks)}
-    peek, fleming = told[PEEK], told["obrien_fleming"]
+    days = days_of(plan)
+    peeks = percent(peeked(days, alpha=plan.alpha, tails=plan.tails))
+    told = {rule.rule: rule for rule in rules_of(plan)}
+    fleming, pocock = told["obrien_fleming"], told["pocock"]
     return (
-        f"Looked at {looks} times and stopped at the first p below {number(plan.alpha, 2)}, a test of nothing is "
-        f"called a win or a loss in {percent(peek.false_alarms)} of cases, not {percent(told['fixed'].false_alarms)}, "
-        f"and a true win is shown {number(peek.overstates, 2)} times as large as it is. O'Brien-Fleming boundaries "
-        f"allow the same looks for {percent((fleming.most_units or 1) - 1)} more users at most."
+        f"Looked at on each of {days} days and stopped at the first p below {number(plan.alpha, 2)}, a test of nothing "
+        f"is called a win or a loss in {peeks} of cases, not {percent(plan.alpha, 0)}. {fleming.looks} declared looks "
+        f"cost {percent((fleming.most_units or 1) - 1)} more users at most by O'Brien-Fleming, "
+        f"{percent((pocock.most_units or 1) - 1)} by Pocock, and then hold what they say."
     )
 
 
@@ -178,7 +180,9 @@ def record(found: Record) -> str:
             f"{percent(breaks, 0)} of {count(len(found.ids), 'experiment')} break at least one of the six rules."
         )
     if held is not None:
-        said.append(f"{percent(held, 0)} of the winners that were followed up held.")
+        row = next(r for r in found.reading_records if r.metric == "experiments.winners_held")
+        ends = f"{percent(row.lower, 0)} to {percent(row.upper, 0)}"
+        said.append(f"{percent(held, 0)} of {count(row.n or 0, 'winner')} that were followed up held ({ends}).")
     return " ".join(said)
 
 

@@ -171,8 +171,12 @@ class ExperimentsState:
         self._readable = experiments.readable(self._workspace)
 
     def _last(self) -> str:
-        """The last experiment of the register that is over and can be read, else the last that can be."""
-        return self._readable[-1] if self._readable else ""
+        """The last experiment of the register that was decided and can be read, else the last that can be."""
+        if not self._readable:
+            return ""
+        rows = self._workspace.register("experiments")
+        decided = set(rows.loc[rows["decision"].notna(), "id"].astype(str)) if "decision" in rows else set()
+        return next((one for one in reversed(self._readable) if one in decided), self._readable[-1])
 
     def _show(self) -> None:
         if self._backlog is None or self._record is None:

@@ -9,7 +9,7 @@ from martech_lib.core.spoken import day, money, number, percent
 from martech_lib.experiments.conventions import conventions
 from martech_lib.experiments.duration import by_week
 from martech_lib.experiments.page import Planner
-from martech_lib.experiments.rules import rules_of
+from martech_lib.experiments.rules import looks_of, rules_of
 from martech_lib.experiments.verdict import in_words
 from martech_lib.experiments.words import RULE_WORDS
 from martech_lib.workbook import html
@@ -25,7 +25,6 @@ BACKLOG_TILES = (
     "experiments.backlog_interactions",
 )  # fmt: skip
 STATES = {"fits": "has a place", "no room": "no room", "too long": "too long", "unknown": "not sized"}
-MOST_LOOKS = 56
 
 
 def plan_tiles(page: Planner) -> str:
@@ -60,7 +59,6 @@ def weeks_table(page: Planner) -> str:
 
 def rules_table(page: Planner) -> str:
     """The rules for looks side by side."""
-    looks = page.plan.looks if page.plan.looks > 1 else min((page.plan.weeks or 4) * 7, MOST_LOOKS)
     rows = [
         {
             "rule": RULE_WORDS[told.rule],
@@ -70,7 +68,7 @@ def rules_table(page: Planner) -> str:
             "mean": "no guarantee" if told.mean_units is None else percent(told.mean_units, 0),
             "over": f"x {number(told.overstates, 2)}",
         }
-        for told in rules_of(page.plan, looks=looks)
+        for told in rules_of(page.plan)
     ]
     columns = [
         Column("rule", "Rule"), Column("false", "False alarms", str, True),
@@ -78,7 +76,9 @@ def rules_table(page: Planner) -> str:
         Column("most", "Users at most, for the planned power", str, True),
         Column("mean", "Users on average", str, True), Column("over", "A win overstates", str, True),
     ]  # fmt: skip
-    return html.table(rows, columns, caption=f"Rules for {looks} looks; users as a share of those of one look")
+    return html.table(
+        rows, columns, caption=f"Rules for {looks_of(page.plan)} looks; users as a share of those of one look"
+    )
 
 
 def conventions_table(page: Planner) -> str:
