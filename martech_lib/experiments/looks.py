@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from martech_lib.core.sequential import Walk, sequence_z, walk
+from martech_lib.core.sequential import Walk, boundaries, sequence_z, walk
 from martech_lib.core.spoken import count, percent
 from martech_lib.core.stats import Difference, normal_quantile
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
 
-WITHIN = 0.1  # of the planned units, by which a look may be early or late
+WITHIN = 0.1  # of the planned units, by which the end may be early or late
+OF_STEP = 0.25  # of the step between two looks, by which an earlier look may be: what it spends goes by its true share
 DAYS_OF_WEEK = 7
 NEAR = 0.1  # Z so small that it does not tell the standard error
 SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
@@ -26,15 +27,22 @@ class Look(NamedTuple):
         number: Which of the declared looks, 1 to looks; 0 for none of them.
         share: Units so far over the planned ones.
         is_last: Whether the test is over.
-        z: |Z| beyond which it stops here.
+        shares: Share of the information at the looks up to this one.
+        boundaries: |Z| beyond which each stops.
         reason: Why it is no declared look, or what to know; "" where there is nothing.
     """
 
     number: int
     share: float
     is_last: bool
-    z: float
+    shares: tuple[float, ...]
+    boundaries: tuple[float, ...]
     reason: str = ""
+
+    @property
+    def z(self) -> float:
+        """|Z| beyond which it stops here."""
+        return self.boundaries[-1]
 
 
 def look_of(plan: Plan, units: int, days: float | None) -> Look:
@@ -49,15 +57,18 @@ def look_of(plan: Plan, units: int, days: float | None) -> Look:
     is_over = plan.weeks is not None and days is not None and days > plan.weeks * DAYS_OF_WEEK - 1
     is_last = share >= 1 - WITHIN or is_over
     if plan.rule == "confidence_sequence":
-        return Look(plan.looks if is_last else 1, share, is_last, sequence_z(share, alpha=_pair_alpha(plan)))
+        z = sequence_z(share, alpha=_pair_alpha(plan))
+        return Look(plan.looks if is_last else 1, share, is_last, (share,), (z,))
+    planned = plan.size.shares
     if is_last:
-        return Look(plan.looks, share, True, plan.boundaries[-1], _of_other_size(share))
-    shares = plan.size.shares
-    place = min(range(plan.looks), key=lambda look: abs(shares[look] - share))
-    is_declared = plan.rule != "fixed" and abs(shares[place] / share - 1) <= WITHIN
-    if is_declared:
-        return Look(place + 1, share, False, plan.boundaries[place])
-    return Look(0, share, False, math.inf, _undeclared(plan, share))
+        return Look(plan.looks, share, True, planned, plan.boundaries, _of_other_size(share))
+    place = min(range(plan.looks), key=lambda look: abs(planned[look] - share))
+    is_declared = plan.rule != "fixed" and abs(planned[place] - share) <= OF_STEP / plan.looks
+    if not is_declared:
+        return Look(0, share, False, (share,), (math.inf,), _undeclared(plan, share))
+    shares = (*planned[:place], share)
+    z_so_far = boundaries(shares, rule=plan.rule, alpha=plan.size.alpha, tails=plan.tails)
+    return Look(place + 1, share, False, shares, z_so_far)
 
 
 def at_look(plan: Plan, look: Look, plain: Difference, *, has_stopped: bool) -> Difference:
@@ -97,24 +108,24 @@ def z_of(plain: Difference) -> float:
     return math.copysign(-normal_quantile(p / 2), plain.estimate) if p < 1 else 0.0
 
 
-def stages_of(plan: Plan) -> Walk:
-    """The plan's looks and boundaries as a walk."""
-    return walk(plan.size.shares, plan.boundaries, tails=plan.tails)
+def stages_of(plan: Plan, look: Look | None = None) -> Walk:
+    """The looks and boundaries of a plan as a walk; those up to a look where one is given."""
+    of = plan.size if look is None else look
+    return walk(of.shares, of.boundaries, tails=plan.tails)
 
 
 def _chance_to_come(plan: Plan, look: Look, z: float) -> float:
     """Probability that no earlier look stops when the effect is the one that is seen."""
-    place = look.number - 1
-    stops = stages_of(plan).stopping(z / math.sqrt(plan.size.shares[place]))
-    return float(1 - (stops.up + stops.down)[0, :place].sum())
+    stops = stages_of(plan, look).stopping(z / math.sqrt(look.shares[-1]))
+    return float(1 - (stops.up + stops.down)[0, :-1].sum())
 
 
 def _by_stages(plan: Plan, look: Look, *, z: float, se: float) -> Difference:
     """Median-unbiased estimate, exact interval and p-value by the order of stages."""
     from scipy.optimize import brentq
 
-    of, place = stages_of(plan), look.number - 1
-    root = math.sqrt(plan.size.shares[place])
+    of, place = stages_of(plan, look), len(look.shares) - 1
+    root = math.sqrt(look.shares[-1])
     tail = plan.size.alpha / plan.tails
 
     def drift_where(chance: float) -> float:

@@ -109,7 +109,8 @@ class ExperimentsApp:
         past = self._choice(
             "Take baseline and traffic from", lambda: list(self.state.readable), self.state.take_history, lambda: ""
         )
-        return widgets.VBox([idea.view, past.view, self._controls().folded]).add_class("wb-controls")
+        taken = widgets.VBox([idea.view, past.view]).add_class("wb-controls")
+        return widgets.VBox([taken, self._controls().folded])
 
     def files(self) -> Any:
         """The card down and up, and the plan into the register."""

@@ -29,7 +29,7 @@ FOLDS: Mapping[str, tuple[str, ...]] = {
     "Traffic and the past": ("growth", "correlation", "sd", "skew"),
 }  # fmt: skip
 TEXTS = {
-    "baseline": ("Today", "such as 5 %"),
+    "baseline": ("The metric today", "such as 5 %"),
     "mde": ("Change worth finding", "such as 10 %"),
     "weekly_units": ("Unique users a week", "such as 20,000"),
     "name": ("Name", "Shorter sign-up form"),
