@@ -18,12 +18,12 @@ from martech_lib.experiments.rules import peeking
 PERCENT = alt.Axis(format="%", tickCount=5)
 VERDICTS = {"pass": "#b9e3d5", "fail": ORANGE, "unknown": GREY, "not applicable": LINE}
 SHORT = {
-    "Hypothesis first": "Hypo-thesis",
-    "Sample size first": "Sample size",
-    "One variable": "One variable",
-    "Declared looks": "Declared looks",
-    "Two tails": "Two tails",
-    "Downstream and guardrails": "Down-stream",
+    "Hypothesis first": "Hypo-|thesis",
+    "Sample size first": "Sample|size",
+    "One variable": "One|variable",
+    "Declared looks": "Declared|looks",
+    "Two tails": "Two|tails",
+    "Downstream and guardrails": "Down-|stream",
 }
 SURFACES = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW, GREY, INK)
 ROLES = {"primary": BLUE, "downstream": PURPLE, "guardrail": ORANGE, "exploratory": GREY}
@@ -204,7 +204,7 @@ def matrix(found: Record) -> alt.LayerChart:
     rules, ids = list(dict.fromkeys(frame["rule"])), list(dict.fromkeys(frame["experiment"]))
     scale = alt.Scale(domain=list(VERDICTS), range=list(VERDICTS.values()))
     frame["short"] = frame["rule"].map(SHORT)
-    axis = alt.Axis(labelAngle=0, labelExpr="split(datum.label, /[ -]/)", orient="top", labelFontSize=10)
+    axis = alt.Axis(labelAngle=0, labelExpr="split(datum.label, '|')", orient="top", labelFontSize=10)
     cells = alt.Chart().mark_rect(stroke="white", strokeWidth=1.5).encode(
         x=alt.X("short:N", sort=[SHORT[rule] for rule in rules], title=None, axis=axis),
         y=alt.Y("experiment:N", sort=ids, title=None),

@@ -50,13 +50,13 @@ def _hypothesis(plan: Plan) -> str:
 
 def _size(plan: Plan) -> str:
     if plan.weekly_units is None:
-        return "weekly_units is unknown, so that nobody knows how long it must run; count its visitors first"
+        return "the unique users of a week (weekly_units) are unknown, so that nobody knows how long it must run; count them"
     return ""
 
 
 def _one_variable(plan: Plan) -> str:
     if plan.variables_changed is None:
-        return "variables_changed is not said; count what differs between the arms"
+        return "how many things differ between the arms (variables_changed) is not said; count them"
     if plan.variables_changed == 1:
         return ""
     changed = count(plan.variables_changed, "variable")

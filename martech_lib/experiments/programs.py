@@ -27,6 +27,8 @@ def program_of(assignments: Any, name: str, *, is_named: bool) -> str | None:
     there = sorted(map(str, table.select("program").distinct().limit(1_000).execute()["program"].dropna()))
     if len(there) == 1 and not is_named:
         return there[0]
+    if not there:
+        raise UserError("The assignments have no rows; supply the users of the experiment, one row each.")
     hint = did_you_mean(name, there)
     raise UserError(
         f"The assignments have no program '{shown(name)}'{hint} They hold {listed([shown(p) for p in there], most=8)}; "

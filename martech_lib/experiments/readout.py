@@ -13,6 +13,7 @@ from martech_lib.core.spoken import listed
 from martech_lib.experiments.lines import Line, Roles, curse_of, lines_of, roles_of
 from martech_lib.experiments.looks import Look, look_of
 from martech_lib.experiments.measured import measures_of
+from martech_lib.experiments.metrics import Metric
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.programs import moving_shares, program_of
 from martech_lib.experiments.readout_records import records
@@ -77,8 +78,8 @@ def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -
         moved: What is wrong with the arms' shares, in words; "" where they stood still.
     """
     arms = in_order(found.arms)
-    srm = sample_ratio(*_beside_plan(plan, arms), found.by_day)
-    fault = moved or srm.reason
+    srm = sample_ratio(_beside_plan(plan, arms), plan.split, found.by_day)
+    fault = moved or srm.reason or _unseen(roles["primary"][0], arms)
     if fault:
         return _readout(plan, srm, None, (), found, refused(fault))
     look = look_of(plan, sum(arm.n for arm in arms), _days(found))
@@ -96,12 +97,19 @@ def in_order(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     return (*control, *sorted((arm for arm in arms if arm not in control), key=lambda arm: arm.arm))
 
 
-def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> tuple[dict[str, int], tuple[float, ...]]:
-    """Users by arm, and the planned share of each; an arm without users counts 0, one beyond the plan has no share."""
+def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> dict[str, int]:
+    """Users by arm; a planned arm without users counts 0."""
     counts = {arm.arm: arm.n for arm in arms}
-    lacking = len(plan.split) - len(arms)
-    counts |= {f"(arm {len(arms) + place + 1}, without users)": 0 for place in range(lacking)}
-    return counts, (*plan.split, *(0.0 for _ in range(-lacking)))
+    return counts | {f"arm {place + 1} (without users)": 0 for place in range(len(arms), len(plan.split))}
+
+
+def _unseen(primary: Metric, arms: Sequence[Arm]) -> str:
+    """What is wrong where no user of any arm has the primary metric's event; "" where somebody has."""
+    if any(arm.sums[primary.name].y for arm in arms):
+        return ""
+    return (
+        f"no outcome of these users counts for {primary.name}: is the event '{primary.above or 'with a value'}' there?"
+    )
 
 
 def _days(found: Counted) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from martech_lib.core.spoken import number, percent
+from martech_lib.core.spoken import listed, number, percent
 from martech_lib.core.stats import uneven_split
 
 STOPS = 0.001  # p below which nothing is read
@@ -19,7 +20,7 @@ class SampleRatio(NamedTuple):
     """The arms' users beside their planned shares.
 
     Attributes:
-        p_value: Chance of arms this uneven when the split works (chi-square).
+        p_value: Chance of arms this uneven when the split works (chi-square); NaN where there is another arm than planned.
         passed: Whether it is at least STOPS.
         arms: Arm -> users.
         planned: Arm -> planned share.
@@ -45,6 +46,10 @@ def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.Dat
         shares: Planned share of each.
         by_day: day, arm, n.
     """
+    if len(counts) > len(shares):
+        came = listed([f"{arm} ({number(n)} users)" for arm, n in counts.items()], most=6)
+        reason = f"the arms came as {came}, and the plan declares {len(shares)}: leave the others out, or plan them"
+        return SampleRatio(math.nan, False, counts, dict(zip(counts, shares, strict=False)), reason=reason)
     planned = dict(zip(counts, shares, strict=True))
     p = uneven_split(np.array([*counts.values()], dtype=np.float64), np.array(shares))
     if p >= STOPS:

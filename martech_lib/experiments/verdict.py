@@ -109,7 +109,9 @@ def _unread(lines: Sequence[Line]) -> str:
 
 def _ruled_out(line: Line, mde: float) -> str:
     lift = line.beside.lift
-    if lift is None or lift.lower <= mde <= lift.upper:
+    if lift is None:
+        return ""
+    if lift.lower <= mde <= lift.upper:
         return " The effect it was planned for can neither be seen nor ruled out."
     return f" An effect of {percent(mde)}, for which it was planned, is ruled out."
 

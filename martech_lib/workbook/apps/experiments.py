@@ -130,7 +130,8 @@ class ExperimentsApp:
             "Experiment", lambda: list(self.state.readable), self.state.choose, lambda: self.state.experiment
         )
         save = Download(self.state.readout_csv, label="Download the readings", filename="readout.csv")
-        return widgets.VBox([one.view, widgets.HBox([save]).add_class("wb-downloads")])
+        which = widgets.VBox([one.view]).add_class("wb-controls")
+        return widgets.VBox([which, widgets.HBox([save]).add_class("wb-downloads")])
 
     def _controls(self) -> controls.PlanControls:
         if not self._plans:
