@@ -1,8 +1,8 @@
 """The experiment that the readout is timed on, drawn from fixed seeds: `python assigned.py USERS FOLDER`.
 
-Half of the users are put into `control` and half into `treatment` over two weeks. Five outcomes a user, in order of
-time as a log is written, fall on users at random, from two days before the first assignment to two weeks after the
-last.
+Half of the users are put into `control` and half into `treatment` over two weeks. Five outcomes a user, in the
+order of time in which a log is written, fall on users at random, from two days before the first assignment to two weeks
+after the last.
 """
 
 from __future__ import annotations

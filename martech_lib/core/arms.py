@@ -73,13 +73,18 @@ def counted(
     """
     _refuse(measures, window_days)
     logs = _taken(assignments, outcomes, program)
-    usable = logs.assignments.filter("is_usable").drop("is_usable")
     everything = logs.assignments
     read = _row(everything.aggregate(rows=everything.count(), usable=everything.is_usable.sum().fill_null(0)))
+    # Text is trimmed to see whether it is blank: not once more where all of it was seen not to be.
+    usable = (everything.filter("is_usable") if read["usable"] < read["rows"] else everything).drop("is_usable")
     users = int(_row(usable.aggregate(users=usable.user_id.nunique()))["users"])
     put = usable.mutate(rows=ibis.literal(1, "int64")) if users == read["usable"] else _first(usable)
     by_day = _by_day(put)
     sums = _Adding(measures)
+    if not by_day["n_p"].any():
+        put = put.drop("p")
+    elif (by_day["n_p"] < by_day["n"]).any():
+        put = put.mutate(has_p=put.p.notnull())
     if len(by_day):
         for one, theirs in _parts(put, logs.outcomes, users):
             sums.add(_by_arm(one, theirs, measures, window_days))
@@ -187,10 +192,13 @@ def _part(table: ir.Table, part: int, parts: int) -> ir.Table:
 def _by_arm(put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], window_days: float | None) -> list[Row]:
     """One row an arm with the sums of each measure, and one of another arm with what is early and late."""
     users = _by_user(put, outcomes, measures, window_days)
-    each = users.left_join(put.select("user_id", "arm", "p"), users.who == put.user_id)
+    arms = put.select("user_id", "arm", *(name for name in ("p", "has_p") if name in put.columns))
+    each = users.left_join(arms, users.who == arms.user_id)
+    each = each.mutate(**{name: value for i, m in enumerate(measures) for name, value in _own(each, m, i).items()})
     summed: dict[str, Any] = {"early": each.early.sum(), "late": each.late.sum()}
     for place, measure in enumerate(measures):
-        summed |= {f"{name}_{place}": value.sum().fill_null(0.0) for name, value in _products(each, measure).items()}
+        products = _products(each, measure, place)
+        summed |= {f"{name}_{place}": value.sum().fill_null(0.0) for name, value in products.items()}
     rows: list[Row] = each.group_by("arm").aggregate(**summed).to_pyarrow().to_pylist()
     return rows
 
@@ -198,14 +206,12 @@ def _by_arm(put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], wind
 def _by_user(put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], window_days: float | None) -> ir.Table:
     """Users with outcomes: who, what measures need of them; who is null for all that is early or late."""
     beside = put.select("user_id", "at").join(outcomes, "user_id")
-    is_early, is_late = beside.ts < beside["at"], ibis.literal(False)
+    is_early, is_late, counts = beside.ts < beside["at"], ibis.literal(False), beside.ts >= beside["at"]
     if window_days is not None:
-        is_late = beside.ts > beside["at"] + ibis.interval(seconds=round(window_days * DAY))
-    counts = (~is_early) & (~is_late)
-    placed = beside.select(
-        "event", "value", who=counts.ifelse(beside.user_id, ibis.null(beside.user_id.type())),
-        is_early=is_early, is_late=is_late,
-    )  # fmt: skip
+        end = beside["at"] + ibis.interval(seconds=round(window_days * DAY))
+        is_late, counts = beside.ts > end, counts & (beside.ts <= end)
+    who = counts.ifelse(beside.user_id, ibis.null(beside.user_id.type()))
+    placed = beside.select("event", "value", who=who, is_early=is_early, is_late=is_late)
     needed = {name: one(placed) for measure in measures for name, one in _needed(measure).items()}
     late = placed.count(where=placed.is_late) if window_days is not None else ibis.literal(0, "int64")
     return placed.group_by("who").aggregate(early=placed.count(where=placed.is_early), late=late, **needed)
@@ -235,19 +241,41 @@ def _value(events: Sequence[str]) -> Callable[[ir.Table], Any]:
     return lambda table: table.value.sum(where=table.event.isin(list(events)) if events else None)
 
 
-def _products(each: ir.Table, measure: Measure) -> dict[str, Any]:
-    """Field of `Sums` -> what is summed over users."""
+def _own(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
+    """Numerator and, for a ratio, denominator of every user."""
     if measure.what == "value":
         y = _no_dust(each[f"value of {_spelled(measure.above)}"].fill_null(0.0))
     else:
         times = each[_counts(measure.above)]
         y = ((times > 0) if measure.what == "users" else times).cast("float64")
-    found = {"y": y, "yy": y * y, "yyy": y * y * y, "yp": y * each.p}
-    found |= {name: each.p.notnull().ifelse(value, 0.0) for name, value in (("y_p", y), ("yy_p", y * y))}
+    below = {f"below_{place}": each[_counts(measure.below)].cast("float64")} if measure.below else {}
+    return {f"above_{place}": y, **below}
+
+
+def _products(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
+    """Field of `Sums` -> what is summed over users.
+
+    The square and the cube of 0 or 1 are itself, and where all users have a pre_value, sums over these are the whole.
+    """
+    y = each[f"above_{place}"]
+    found = {"y": y} if measure.what == "users" else {"y": y, "yy": y * y, "yyy": y * y * y}
+    if "p" in each.columns:
+        found["yp"] = y * each.p
+    if "has_p" in each.columns:
+        known = each.has_p.ifelse(y, 0.0)
+        found |= {"y_p": known} if measure.what == "users" else {"y_p": known, "yy_p": known * y}
     if measure.below:
-        x = each[_counts(measure.below)].cast("float64")
+        x = each[f"below_{place}"]
         found |= {"x": x, "xx": x * x, "xy": x * y}
     return found
+
+
+class _Before(NamedTuple):
+    """What is known from before the assignment: `p`, `pp` and `n_p` of `Sums`."""
+
+    p: float
+    pp: float
+    n_p: int
 
 
 class _Adding:
@@ -269,13 +297,22 @@ class _Adding:
 
     def arm(self, arm: str, days: pd.DataFrame) -> Arm:
         """The arm, whose users and what is known from before are counted by day."""
-        before: Row = {"p": float(days["p"].sum()), "pp": float(days["pp"].sum()), "n_p": int(days["n_p"].sum())}
+        n, n_p, p, pp = (days[column].sum() for column in ("n", "n_p", "p", "pp"))
+        before = _Before(float(p), float(pp), int(n_p))
         sums = {m.name: self._of(arm, place, before) for place, m in enumerate(self._measures)}
-        return Arm(arm, int(days["n"].sum()), sums)
+        return Arm(arm, int(n), sums)
 
-    def _of(self, arm: str, place: int, before: Row) -> Sums:
-        others: Row = {f: self._sums.get((arm, f"{f}_{place}"), 0.0) for f in Sums._fields if f not in before}
-        return Sums(**others, **before)
+    def _of(self, arm: str, place: int, before: _Before) -> Sums:
+        """The sums of one measure. What was not summed is the same as another sum: see `_products`."""
+
+        def got(field: str, otherwise: float = 0.0) -> float:
+            return self._sums.get((arm, f"{field}_{place}"), otherwise)
+
+        y = got("y")
+        yy, yyy = got("yy", y), got("yyy", y)
+        y_p = got("y_p", y if before.n_p else 0.0)
+        yy_p = got("yy_p", y_p if self._measures[place].what == "users" else yy if before.n_p else 0.0)
+        return Sums(y, yy, yyy, got("x"), got("xx"), got("xy"), before.p, before.pp, got("yp"), before.n_p, y_p, yy_p)
 
 
 def _row(table: ir.Table) -> Row:
