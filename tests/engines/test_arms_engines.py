@@ -1,0 +1,167 @@
+"""DuckDB, PostgreSQL and Spark count the same A/B test alike: whole numbers exactly, values to the ninth digit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from recount import recount
+from small_world import START
+
+from martech_lib.core.arms import Counted, Measure, counted
+
+ENGINES = ("postgres", "spark")
+USERS, ASSIGNED, OUTCOMES = 2_000, 2_600, 12_000
+HALF_HOURS = 48 * 40  # clocks change within
+DAYS = 10.5
+MEASURES = (
+    Measure("conversion", ("buy",), "users"),
+    Measure("revenue", (), "value"),
+    Measure("order value", ("buy", "Buy"), "value"),
+    Measure("buys a click", ("buy",), "events", ("click",)),
+)
+Put = Callable[[Mapping[str, pa.Table]], Any]
+
+
+@cache
+def world(ids: str, *, zoned: bool = False) -> Mapping[str, pa.Table]:
+    """Assignments, some of them again, crossed or blank, and outcomes before and after them, some at their instant."""
+    rng = np.random.default_rng(5)
+    who = rng.integers(-50, USERS, ASSIGNED)
+    put = pd.DataFrame(
+        {
+            "user_id": pd.array(who, dtype="Int64"),
+            "arm": np.where(rng.random(ASSIGNED) < 0.05, "été", np.where(who % 2 == 0, "Control", "b variant")),
+            "assigned_at": START + (rng.integers(0, HALF_HOURS // 2, ASSIGNED) * 30).astype("timedelta64[m]"),
+            "pre_value": rng.gamma(1, 20, ASSIGNED).round(2),
+            "program": rng.choice(["checkout", "Checkout"], ASSIGNED, p=[0.9, 0.1]),
+        }
+    )
+    happened = pd.DataFrame(
+        {
+            "user_id": pd.array(rng.integers(-50, USERS + 200, OUTCOMES), dtype="Int64"),
+            "ts": START + (rng.integers(0, HALF_HOURS, OUTCOMES) * 30).astype("timedelta64[m]"),
+            "event": rng.choice(["view", "click", "buy", "Buy"], OUTCOMES, p=[0.5, 0.3, 0.15, 0.05]),
+            "value": rng.normal(20, 30, OUTCOMES).round(2),
+        }
+    )
+    for frame, columns in ((put, ("user_id", "arm", "assigned_at", "pre_value")), (happened, happened.columns)):
+        for place, column in enumerate(columns):
+            frame.loc[40 * place : 40 * place + 30, column] = None
+    happened.loc[500:900, ["user_id", "ts"]] = put.loc[500:900, ["user_id", "assigned_at"]].to_numpy()
+    if ids == "text":
+        put, happened = (f.assign(user_id=("u-" + f["user_id"].astype("string"))) for f in (put, happened))
+    tables = {"assignments": put, "outcomes": happened}
+    if zoned:
+        at = {"assignments": "assigned_at", "outcomes": "ts"}
+        tables = {name: f.assign(**{at[name]: f[at[name]].dt.tz_localize("UTC")}) for name, f in tables.items()}
+    return {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
+
+
+@pytest.fixture
+def put(request: pytest.FixtureRequest) -> Callable[[str], Put]:
+    """Engine -> a function that takes tables and returns the connection they are in."""
+    made = {"duckdb": lambda: _in_duckdb, "postgres": _in_postgres, "spark": _in_spark}
+    return lambda engine: made[engine](*([request.getfixturevalue(engine)] if engine != "duckdb" else []))
+
+
+def _in_postgres(server: Any) -> Put:
+    def put(tables: Mapping[str, pa.Table]) -> Any:
+        connection = ibis.connect(server.url())
+        for name, table in tables.items():
+            connection.create_table(name, table, overwrite=True)
+        return connection
+
+    return put
+
+
+def _in_spark(session: Any) -> Put:
+    def put(tables: Mapping[str, pa.Table]) -> Any:
+        for name, table in tables.items():
+            session.createDataFrame(table).createOrReplaceTempView(name)
+        return ibis.pyspark.connect(session)
+
+    return put
+
+
+def _in_duckdb(tables: Mapping[str, pa.Table]) -> Any:
+    connection = ibis.duckdb.connect()
+    for name, table in tables.items():
+        connection.create_table(name, table)
+    return connection
+
+
+def read(connection: Any, **options: Any) -> Counted:
+    tables = connection.table("assignments"), connection.table("outcomes")
+    return counted(*tables, MEASURES, program="checkout", window_days=DAYS, **options)
+
+
+@cache
+def expected(ids: str) -> Counted:
+    return read(_in_duckdb(world(ids)))
+
+
+def same(found: Counted, wanted: Counted) -> None:
+    """Every count is the same, and every sum to the ninth digit."""
+    for name in ("crossed", "repeated", "early", "late", "unusable"):
+        assert getattr(found, name) == getattr(wanted, name), name
+    assert [(arm.arm, arm.n) for arm in found.arms] == [(arm.arm, arm.n) for arm in wanted.arms]
+    pd.testing.assert_frame_equal(found.by_day, wanted.by_day, check_dtype=False)
+    for arm, other in zip(found.arms, wanted.arms, strict=True):
+        for name in ("conversion", "buys a click"):
+            assert [getattr(arm.sums[name], f) for f in ("y", "yy", "yyy", "x", "xx", "xy", "n_p", "y_p", "yy_p")] == [
+                getattr(other.sums[name], f) for f in ("y", "yy", "yyy", "x", "xx", "xy", "n_p", "y_p", "yy_p")
+            ]
+        for name, sums in arm.sums.items():
+            np.testing.assert_allclose(sums, other.sums[name], rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("ids", ["whole", "text"])
+def test_the_world_holds_what_engines_may_read_differently_and_is_counted_right(ids: str) -> None:
+    found = expected(ids)
+    assert min(found.crossed, found.repeated, found.early, found.late, found.unusable, len(found.arms)) > 2
+    rows = {name: table.to_pylist() for name, table in world(ids).items()}
+    asked = [row for row in rows["assignments"] if row["program"] == "checkout"]
+    wanted = recount(asked, rows["outcomes"], MEASURES, DAYS)
+    assert {arm.arm: arm.n for arm in found.arms} == wanted.n
+    assert (found.crossed, found.repeated, found.early, found.late, found.unusable) == wanted[3:]
+    for arm in found.arms:
+        for name, sums in arm.sums.items():
+            np.testing.assert_allclose(sums, wanted.sums[arm.arm, name], rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("ids", ["whole", "text"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_test_is_counted_alike_in_every_engine(engine: str, ids: str, put: Callable[[str], Put]) -> None:
+    found, wanted = read(put(engine)(world(ids))), expected(ids)
+    same(found, wanted)
+    if engine == "postgres":  # Spark tells every time as one with a zone
+        assert (found.first, found.last, found.latest) == (wanted.first, wanted.last, wanted.latest)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_the_clocks_of_the_connection_change_nothing(engine: str, put: Callable[[str], Put]) -> None:
+    """Instants in a session whose clocks go forward within the log, and whose days are others."""
+    connection = put(engine)(world("whole", zoned=True))
+    connection.raw_sql("SET TimeZone = 'Pacific/Auckland'")
+    same(read(connection), expected("whole"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_values_as_large_and_as_small_as_can_be_stop_no_engine(engine: str, put: Callable[[str], Put]) -> None:
+    values = [1e300, -1e79, 1e-300, 1e-79, float("inf"), float("nan")]
+    start = START.astype(object)
+    tables = {
+        "assignments": pa.table(
+            {"user_id": range(6), "arm": ["a"] * 6, "assigned_at": [start] * 6, "pre_value": values[::-1]}
+            | {"program": ["checkout"] * 6}
+        ),
+        "outcomes": pa.table({"user_id": range(6), "ts": [start] * 6, "event": ["buy"] * 6, "value": values}),
+    }
+    same(read(put(engine)(tables)), read(_in_duckdb(tables)))
