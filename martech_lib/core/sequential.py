@@ -77,8 +77,9 @@ class Walk(NamedTuple):
 
         The order of stages: Tsiatis, Rosner, Mehta (1984), Biometrics 40(3).
         """
-        before = self.stopping(drift).up[0, :look].sum()
-        return float(before + self._beyond(look, z, np.array([drift]))[0])
+        drifts = np.array([drift])
+        edges = (*self.z[:look], z)
+        return float(sum(self._beyond(earlier, edge, drifts)[0] for earlier, edge in enumerate(edges)))
 
     def _at(self, look: int, drifts: Array) -> tuple[Array, Array, Array]:
         nodes, weights, step, far = self._before(look, drifts)

@@ -50,7 +50,9 @@ def _hypothesis(plan: Plan) -> str:
 
 def _size(plan: Plan) -> str:
     if plan.weekly_units is None:
-        return "the unique users of a week (weekly_units) are unknown, so that nobody knows how long it must run; count them"
+        return (
+            "the unique users of a week (weekly_units) are unknown, so that nobody knows how long it takes; count them"
+        )
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from martech_lib.core.sequential import Walk, boundaries, sequence_z, walk
@@ -18,6 +19,7 @@ DAYS_OF_WEEK = 7
 NEAR = 0.1  # Z so small that it does not tell the standard error
 SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
 FAR = 12.0  # standard deviations within which an end is looked for
+LEAST_CHANCE = 1e-15  # that has a place on the scale of standard deviations
 
 
 class Look(NamedTuple):
@@ -122,19 +124,29 @@ def _chance_to_come(plan: Plan, look: Look, z: float) -> float:
 
 def _by_stages(plan: Plan, look: Look, *, z: float, se: float) -> Difference:
     """Median-unbiased estimate, exact interval and p-value by the order of stages."""
+    root, tail = math.sqrt(look.shares[-1]), plan.size.alpha / plan.tails
+    drifts = _drifts_where(plan, look, z=z, chances=(tail, 0.5, 1 - tail))
+    lower, middle, upper = (drift * root * se for drift in drifts)
+    above = stages_of(plan, look).beyond(len(look.shares) - 1, z, 0.0)
+    return Difference(middle, se, lower, upper, 2 * min(above, 1 - above) if plan.tails == 2 else above)
+
+
+@lru_cache(maxsize=64)  # the difference and the lift of one line ask for the same
+def _drifts_where(plan: Plan, look: Look, *, z: float, chances: tuple[float, ...]) -> tuple[float, ...]:
+    """The drifts under which a result this far up has these chances.
+
+    Solved on the scale of standard deviations, where the chance is nearly a straight line of the drift.
+    """
     from scipy.optimize import brentq
 
-    of, place = stages_of(plan, look), len(look.shares) - 1
-    root = math.sqrt(look.shares[-1])
-    tail = plan.size.alpha / plan.tails
+    of, place, root = stages_of(plan, look), len(look.shares) - 1, math.sqrt(look.shares[-1])
 
-    def drift_where(chance: float) -> float:
-        low, high = (z - FAR) / root, (z + FAR) / root
-        return float(brentq(lambda drift: of.beyond(place, z, drift) - chance, low, high))
+    def gap(drift: float, deviations: float) -> float:
+        chance = min(max(of.beyond(place, z, drift), LEAST_CHANCE), 1 - LEAST_CHANCE)
+        return normal_quantile(chance) - deviations
 
-    lower, middle, upper = (drift_where(chance) * root * se for chance in (tail, 0.5, 1 - tail))
-    above = of.beyond(place, z, 0.0)
-    return Difference(middle, se, lower, upper, 2 * min(above, 1 - above) if plan.tails == 2 else above)
+    low, high = (z - FAR) / root, (z + FAR) / root
+    return tuple(float(brentq(gap, low, high, args=(normal_quantile(chance),))) for chance in chances)
 
 
 def _pair_alpha(plan: Plan) -> float:

@@ -107,9 +107,7 @@ def _unseen(primary: Metric, arms: Sequence[Arm]) -> str:
     """What is wrong where no user of any arm has the primary metric's event; "" where somebody has."""
     if any(arm.sums[primary.name].y for arm in arms):
         return ""
-    return (
-        f"no outcome of these users counts for {primary.name}: is the event '{primary.above or 'with a value'}' there?"
-    )
+    return f"no outcome of these users counts for {primary.name}; its event is '{primary.above or 'any with a value'}'"
 
 
 def _days(found: Counted) -> float | None:

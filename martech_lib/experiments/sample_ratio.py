@@ -20,7 +20,7 @@ class SampleRatio(NamedTuple):
     """The arms' users beside their planned shares.
 
     Attributes:
-        p_value: Chance of arms this uneven when the split works (chi-square); NaN where there is another arm than planned.
+        p_value: Chance of arms this uneven when the split works (chi-square); NaN where there is an arm too many.
         passed: Whether it is at least STOPS.
         arms: Arm -> users.
         planned: Arm -> planned share.
