@@ -208,7 +208,7 @@ def test_the_recommended_test_is_a_row_of_the_backlog(reading: TriangulationRead
     row = backlog_row(reading)
     assert row["idea"] == f"Lift test of {reading.tests[0].channel}"
     assert row["earliest_start"] == date(2026, 11, 7)
-    assert row["value_per_unit_lift"] == pytest.approx(reading.value, abs=0.01)
+    assert row["value_per_unit_lift"] == pytest.approx(reading.value * reading.triangulation.conversions, abs=0.01)
     # 1.96 + 0.84 standard errors is what a two-sided test at 5 % finds with 80 % power.
     found = row["mde_relative"] * reading.triangulation.conversions / reading.tests[0].error  # type: ignore[union-attr]
     assert found == pytest.approx(1.96 + 0.8416, rel=2e-3)

@@ -18,7 +18,8 @@ def backlog_row(reading: TriangulationReading) -> dict[str, Any]:
         raise UserError(f"There is no test to write down: {why}.")
     first = reading.tests[0]
     told = next(r for r in reading.ranges if r.channel == first.channel)
-    share = (told.estimate or 0.0) / reading.triangulation.conversions
+    conversions = reading.triangulation.conversions
+    share = (told.estimate or 0.0) / conversions
     because = f"all lenses together leave {number(told.lower)} to {number(told.upper)} conversions a period"
     return {
         "idea": f"Lift test of {first.channel}",
@@ -27,8 +28,9 @@ def backlog_row(reading: TriangulationReading) -> dict[str, Any]:
         "change": f"hold {percent(HELD, 0)} of the market out for {first.weeks} weeks",
         "audience": "the whole market, by region or by user",
         "primary_metric": "conversions",
-        "mde_relative": round(first.finds / reading.triangulation.conversions, 4),
+        "mde_relative": round(first.finds / conversions, 4),
         "direction": "up" if share >= 0 else "down",
         "earliest_start": None if reading.as_of is None else reading.as_of + timedelta(days=7),
-        "value_per_unit_lift": None if reading.value is None else round(reading.value, 2),
+        # A unit of lift is the whole of the metric: all conversions of the period.
+        "value_per_unit_lift": None if reading.value is None else round(reading.value * conversions, 2),
     }
