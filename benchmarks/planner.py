@@ -18,7 +18,8 @@ from martech_lib.workbook.apps.experiments_state import ExperimentsState
 
 MOVES = (
     {"baseline": "11 %"}, {"baseline": "12 %"}, {"mde": "9 %"}, {"mde": "14 %"}, {"weekly_units": "6,000"},
-    {"weekly_units": "9,000"}, {"power": 0.9}, {"alpha": 0.1}, {"growth": 0.7}, {"split": "20/80"}, {"split": "34/33/33"},
+    {"weekly_units": "9,000"}, {"power": 0.9}, {"alpha": 0.1}, {"growth": 0.7}, {"split": "20/80"},
+    {"split": "34/33/33"},
     {"rule": "obrien_fleming", "looks": 4}, {"rule": "pocock", "looks": 5}, {"rule": "confidence_sequence", "looks": 6},
 )  # fmt: skip
 FLOOR = "Altair alone: the same curve of rows that are ready"
@@ -47,7 +48,7 @@ def main() -> None:
     publish(
         "planner",
         [
-            Row("A control of the planner to its sentence and curve", statistics.median(curve), "ms", 100, FLOOR, beside, told),
+            Row("A planner's control to its sentence and curve", statistics.median(curve), "ms", 100, FLOOR, beside, told),
             Row("The slowest of these", max(curve), "ms", 100, FLOOR, beside, f"median of {REPEATS}"),
             Row("Everything else of the page that follows", statistics.median(page), "ms", None, "", None, told),
         ],
