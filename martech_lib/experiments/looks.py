@@ -18,7 +18,7 @@ OF_STEP = 0.25  # of the step between two looks, by which an earlier look may be
 DAYS_OF_WEEK = 7
 NEAR = 0.1  # Z so small that it does not tell the standard error
 SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
-FAR = 12.0  # standard deviations within which an end is looked for
+FAR = 12.0  # standard deviations within which an end is looked for; no later look is reached with a Z beyond it
 LEAST_CHANCE = 1e-15  # that has a place on the scale of standard deviations
 
 
@@ -89,7 +89,8 @@ def at_look(plan: Plan, look: Look, plain: Difference, *, has_stopped: bool) -> 
     z = z_of(plain)
     se = plain.estimate / z if abs(z) > NEAR else plain.se
     simple = plain._replace(se=se, lower=plain.estimate - look.z * se, upper=plain.estimate + look.z * se)
-    if plan.rule == "confidence_sequence" or not (has_stopped or look.is_last):
+    is_beyond_all = look.number > 1 and abs(z) > FAR
+    if plan.rule == "confidence_sequence" or is_beyond_all or not (has_stopped or look.is_last):
         return simple
     # So far out a test that was looked at as declared would have stopped before: nobody took the earlier looks.
     return simple if _chance_to_come(plan, look, z) < SELDOM else _by_stages(plan, look, z=z, se=se)
