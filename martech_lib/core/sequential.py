@@ -101,7 +101,7 @@ class Walk(NamedTuple):
     def _before(self, look: int, drifts: Array) -> tuple[Array, Array, float, int]:
         """Nodes before a look, their weights under each drift (D, n), the information to come, and D."""
         nodes, weights = self.places[look]
-        since = self.shares[look - 1] if look else 0.0
+        since = _since(self.shares, self.z, look)
         # Under a drift every path is as likely as without one, times a factor that its end alone decides.
         tilt = np.exp(drifts[:, None] * nodes - drifts[:, None] ** 2 * since / 2)
         return nodes, weights * tilt, self.shares[look] - since, len(drifts)
@@ -112,7 +112,8 @@ def walk(shares: tuple[float, ...], z: tuple[float, ...], *, tails: int = 2) -> 
     """The walk between given boundaries."""
     places = [_START]
     for look in range(len(z) - 1):
-        places.append(_moved_on(places[-1], shares, look, edge=z[look], tails=tails))
+        is_open = min(z[: look + 1]) == math.inf
+        places.append(_START if is_open else _moved_on(places[-1], shares, look, edge=z[look], tails=tails))
     return Walk(shares, z, tails, tuple(places))
 
 
@@ -215,6 +216,14 @@ def _moved_on(
     reached, heights = _nodes(low, high, panels)
     density = _height((reached[:, None] - nodes) / room) / room
     return reached, (density @ weights) * heights
+
+
+def _since(shares: Sequence[float], z: Sequence[float], look: int) -> float:
+    """Share of the information from which a look's step is counted: looks that stop nothing yet are stepped over.
+
+    Else nodes within WIDE would lose the paths that a large drift carries beyond them.
+    """
+    return shares[look - 1] if look and min(z[:look]) < math.inf else 0.0
 
 
 def _least_step(shares: Sequence[float], look: int) -> float:
