@@ -22,7 +22,7 @@ def program_of(assignments: Any, name: str, *, is_named: bool) -> str | None:
     if "program" not in assignments.columns:
         return None
     table = _only(assignments, "program")
-    if table.filter(table.program == name).limit(1).count().execute():
+    if table.filter(table.program.cast("string") == name).limit(1).count().execute():
         return name
     there = sorted(map(str, table.select("program").distinct().limit(1_000).execute()["program"].dropna()))
     if len(there) == 1 and not is_named:
@@ -31,8 +31,8 @@ def program_of(assignments: Any, name: str, *, is_named: bool) -> str | None:
         raise UserError("The assignments have no rows; supply the users of the experiment, one row each.")
     hint = did_you_mean(name, there)
     raise UserError(
-        f"The assignments have no program '{shown(name)}'{hint} They hold {listed([shown(p) for p in there], most=8)}; "
-        "name one of them with `program`."
+        f"The assignments have no program '{shown(name)}'{hint or '.'} They hold "
+        f"{listed([shown(p) for p in there], most=8)}; name one of them with `program`."
     )
 
 
@@ -41,7 +41,7 @@ def moving_shares(assignments: Any, program: str | None) -> str:
     if "planned_share" not in assignments.columns:
         return ""
     table = _only(assignments, "arm", "planned_share", *([] if program is None else ["program"]))
-    of = table if program is None else table.filter(table.program == program)
+    of = table if program is None else table.filter(table.program.cast("string") == program)
     ends = of.group_by("arm").aggregate(low=of.planned_share.min(), high=of.planned_share.max()).execute()
     moved = ends[ends["high"] - ends["low"] > STEADY]
     if moved.empty:
