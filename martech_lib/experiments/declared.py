@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING
 from typing import Any
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.numbers import read_number
 from martech_lib.core.power import METHODS
 from martech_lib.core.sequential import RULES
 from martech_lib.experiments.metrics import metric_of
@@ -57,6 +58,10 @@ def allowed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
 
 def split_of(given: Any) -> tuple[float, ...]:
     """Shares of the arms, control first, from (.5, .5), "50/50" or "50 %; 50 %". Raises UserError."""
+    if not isinstance(given, (str, Iterable)):
+        raise UserError(
+            f"split came as '{shown(given)}'; allowed are shares of the arms, control first, such as 50/50."
+        )
     parts = re.split(r"[/;|]", given) if isinstance(given, str) else list(given)
     shares = [_number("split", part) for part in parts]
     if sum(shares) > 1.5 and abs(sum(shares) - 100) < 0.01:
@@ -88,6 +93,8 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _list_of(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (str, Sequence)):
+        raise UserError(f"guardrail_metrics came as '{shown(value)}'; allowed are metrics with ';' between them.")
     parts: Sequence[Any] = value.split(";") if isinstance(value, str) else value
     return tuple(" ".join(str(part).split()) for part in parts if str(part).strip())
 
@@ -125,14 +132,23 @@ def _within(name: str, number: float) -> float:
 
 
 def _number(name: str, value: Any) -> float:
-    text = str(value).strip().replace(",", "").replace("%", "")
     try:
-        number = float(text) / (100 if str(value).strip().endswith("%") else 1)
-    except ValueError as error:
+        number = _as_written(value) if _is_text(value) else float(value)
+    except (TypeError, ValueError) as error:
         raise UserError(f"{name} came as '{shown(value)}'; allowed is a number.") from error
     if not math.isfinite(number) or isinstance(value, bool):
         raise UserError(f"{name} came as '{shown(value)}'; allowed is a finite number.")
     return number
+
+
+def _as_written(text: str) -> float:
+    """A number as people write it: "20,000" has thousands, "0,1" and "12,5 %" a decimal comma. Raises ValueError."""
+    written = read_number(text)
+    if written is None:
+        return float(text)
+    number = written.comma if written.point is None else written.point
+    assert number is not None
+    return number / 100 if written.percent else number
 
 
 def _is_blank(value: Any) -> bool:
@@ -159,6 +175,8 @@ def _refuse_metric_without_size(found: Mapping[str, Any]) -> None:
             f"{metric.name} is a {metric.kind}, whose size needs sd, the standard deviation by user; give it, or take "
             "it from the logs with `experiments.history`."
         )
+    if baseline == 0:
+        raise UserError("baseline came as 0; allowed is any other number: changes are told relative to it.")
     if found.get("relative") and baseline <= 0:
         raise UserError(f"baseline came as {baseline:g}; a relative mde needs a baseline above 0.")
 
