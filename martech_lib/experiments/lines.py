@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from martech_lib.core.arms import Arm
 from martech_lib.core.many_arms import dunnett_p, holm
 from martech_lib.core.stats import Difference, normal_cdf
 from martech_lib.experiments.looks import Look, at_look, level_of_one, lift_at_look, stages_of, z_of
-from martech_lib.experiments.measured import Beside, beside
+from martech_lib.experiments.measured import Beside, actors_of, beside
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.sizes import has_looks
@@ -95,7 +95,8 @@ def lines_of(plan: Plan, look: Look, arms: Sequence[Arm], roles: Roles) -> tuple
 
 def _primary(plan: Plan, look: Look, metric: Metric, arms: Sequence[Arm]) -> Iterator[Line]:
     level = level_of_one(plan)
-    told = [beside(metric, arms[0], arm, level=level, is_paired=bool(plan.correlation)) for arm in arms[1:]]
+    is_paired = bool(plan.correlation)
+    told = [_heard(beside(metric, arms[0], arm, level=level, is_paired=is_paired), arms) for arm in arms[1:]]
     p = _together(plan, [one.difference for one in told])
     for one, adjusted in zip(told, p, strict=True):
         is_rejected = _rejects(plan, look, one.difference, adjusted)
@@ -141,17 +142,18 @@ def _read_at(plan: Plan, look: Look, told: Beside, is_rejected: bool) -> Beside:
 def _side(plan: Plan, metric: Metric, control: Arm, arm: Arm, role: Role) -> Line:
     """A metric that does not decide alone: at the plan's alpha, not corrected, so that harm is not overlooked."""
     level = 1 - plan.alpha
-    told = beside(metric, control, arm, level=level)
+    told = _heard(beside(metric, control, arm, level=level), (control, arm))
     p = None if told.difference is None else told.difference.p
-    line = Line(role, told, level, p, p is not None and p < plan.alpha, good_direction(metric.name))
-    if told.actors == 0 and not _anybody(metric, control, arm):
-        reason = f"no outcome of these users is named '{metric.above}'"
-        return replace(line, beside=told._replace(difference=None, lift=None, reason=reason), p=None, is_rejected=False)
-    return line
+    return Line(role, told, level, p, p is not None and p < plan.alpha, good_direction(metric.name))
 
 
-def _anybody(metric: Metric, control: Arm, arm: Arm) -> bool:
-    return any(one.sums[metric.name].y for one in (control, arm))
+def _heard(told: Beside, arms: Sequence[Arm]) -> Beside:
+    """Refused where nobody of these arms has the event: more likely it goes by another name than that it never came."""
+    metric = told.metric
+    if any(actors_of(metric, arm) for arm in arms):
+        return told
+    reason = f"no outcome of these users is named '{metric.above}'" if metric.above else "these users have no outcome"
+    return told._replace(difference=None, lift=None, reason=reason)
 
 
 def better_of(plan: Plan) -> int:
