@@ -113,6 +113,13 @@ class Folder:
             raise UserError(f"{name} cannot be written: {error.strerror}. Download it instead.") from error
         return name
 
+    def unkeep(self, name: str) -> None:
+        """Take back a file that was kept; its folder too where nothing else is in it."""
+        file = self.path / name
+        file.unlink(missing_ok=True)
+        if not any(file.parent.iterdir()):
+            file.parent.rmdir()
+
     def kept(self, folder: str) -> dict[str, str]:
         """The text of every YAML file in a folder beside the tables, by name."""
         found = sorted((self.path / folder).glob("*.yaml")) if (self.path / folder).is_dir() else []

@@ -220,6 +220,11 @@ class Workspace:
             raise UserError(f"{self.source} is a database, which is only read; download the file in its place.")
         return self._from.keep(name, text)
 
+    def unkeep(self, name: str) -> None:
+        """Take back a file that `keep` has just written, because what belongs to it could not be."""
+        if isinstance(self._from, Folder):
+            self._from.unkeep(name)
+
     def kept(self, folder: str) -> dict[str, str]:
         """The text of the YAML files in a folder beside the tables, by name; none in a database."""
         return self._from.kept(folder) if isinstance(self._from, Folder) else {}

@@ -77,10 +77,14 @@ def register(ws: Workspace, plan: Plan, *, start: date | None = None) -> Registe
         raise UserError(
             f"The register has '{shown(plan.name)}' already; a changed plan is another: give it another name."
         )
-    new = next_id(ids)
+    new = next_id([*ids, *cards_of(ws)[0]])
     card, row = card_of(plan, new), row_of(plan, new, start=start)
     beside = ws.keep(f"{CARDS}/{new}.yaml", card)
-    where = ws.append("experiments", row)
+    try:
+        where = ws.append("experiments", row)
+    except UserError:
+        ws.unkeep(beside)  # a card without a row would stand in the way of the next try
+        raise
     return Registered(new, plan.fingerprint, row, card, f"{where}, and {beside}")
 
 

@@ -17,7 +17,7 @@ from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import moving_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
-from martech_lib.experiments.register import as_registered, cards_of
+from martech_lib.experiments.register import CARDS, as_registered, cards_of
 
 RULES = (
     (re.compile(r"confidence.sequence|anytime|always.valid", re.IGNORECASE), "confidence_sequence"),
@@ -48,9 +48,9 @@ def read_registered(ws: Workspace, one: str) -> Readout:
     """
     row = _row(ws, one)
     assignments, outcomes = ws.log("assignments"), ws.log("outcomes")
-    cards, _ = cards_of(ws)
-    if one in cards:
-        return read(as_registered(cards[one]), assignments, outcomes, program=one)
+    plan = _plan_by_card(ws, row)
+    if plan is not None:
+        return read(plan, assignments, outcomes, program=one)
     roles = _roles(row)
     metrics = [metric for part in roles.values() for metric in part]
     found = counted(assignments, outcomes, measures_of(metrics), program=one)
@@ -59,6 +59,25 @@ def read_registered(ws: Workspace, one: str) -> Readout:
     control = sample_of(roles["primary"][0], in_order(found.arms)[0])
     plan = plan_of_row(row, control)
     return read_counted(plan, found, roles, moved=moving_shares(assignments, one))
+
+
+def _plan_by_card(ws: Workspace, row: Row) -> Plan | None:
+    """The plan of a row's card; None where the row never had one. Raises UserError where the two do not fit."""
+    one, written = str(row["id"]), row.get("fingerprint")
+    cards, faults = cards_of(ws)
+    if one not in cards:
+        if written is None:
+            return None
+        told = f" ({'; '.join(faults)})" if faults else ""
+        raise UserError(
+            f"{one} was registered with a card, and {CARDS}/{one}.yaml is not there or cannot be read{told}."
+        )
+    if written is not None and cards[one].fingerprint != str(written):
+        raise UserError(
+            f"The card of {one} is not the one that was registered: its fingerprint is "
+            f"{cards[one].fingerprint[:12]}…, the register has {str(written)[:12]}…."
+        )
+    return as_registered(cards[one])
 
 
 def plan_of_row(row: Row, control: Sample) -> Plan:
