@@ -16,6 +16,7 @@ from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
 from martech_lib.experiments.record import Record
 from martech_lib.experiments.rules import PEEK, days_of, rules_of
+from martech_lib.experiments.sizes import has_looks
 from martech_lib.experiments.verdict import in_words
 
 RULE_WORDS = {
@@ -128,7 +129,9 @@ def arms(plan: Plan) -> str:
     """How several arms are held together; "" for two."""
     if len(plan.split) == 2:
         return ""
-    way = "Dunnett's critical value" if plan.many == "dunnett" and plan.looks == 1 else "Holm's order"
+    way = "Dunnett's critical value" if plan.many == "dunnett" else "Holm's order"
+    if has_looks(plan):
+        way = "equal parts (Bonferroni), for it has looks"
     whose = "every arm at once" if plan.power_of == "every" else "the one arm that has the effect"
     return (
         f"{len(plan.split) - 1} arms beside the control share one alpha by {way}; the power is that of finding {whose}."
@@ -174,7 +177,10 @@ def record(found: Record) -> str:
     )
     if not found.ids:
         return "Not measured: supply experiments.csv, the register of experiments."
-    said = [] if shipped is None else [f"{count(round(shipped), 'experiment')} were decided in the last whole quarter."]
+    said = []
+    if shipped is not None:
+        were = fitting(round(shipped), "was", "were")
+        said.append(f"{count(round(shipped), 'experiment')} {were} decided in the last whole quarter.")
     if breaks is not None:
         said.append(
             f"{percent(breaks, 0)} of {count(len(found.ids), 'experiment')} break at least one of the six rules."
