@@ -11,6 +11,7 @@ from martech_lib.core.errors import UserError, shown
 from martech_lib.core.spreadsheet import to_csv
 from martech_lib.core.workspace import Workspace
 from martech_lib.experiments import Backlog, Plan, Readout, Record
+from martech_lib.experiments.metrics import metric_of
 from martech_lib.experiments.page import Planner, first_plan, planner
 from martech_lib.experiments.register import next_id
 from martech_lib.workbook.views import told
@@ -18,7 +19,11 @@ from martech_lib.workbook.views import told
 ASKED = (
     "name", "hypothesis", "primary_metric", "baseline", "mde", "relative", "weekly_units", "split", "looks", "rule",
     "tails", "alpha", "power", "downstream_metric", "guardrail_metrics", "variables_changed", "growth", "sd", "skew",
-    "correlation", "many", "power_of", "method", "one_sided_reason", "surface", "owner",
+    "correlation", "many", "power_of", "method", "one_sided_reason", "surface", "owner", "window_days", "planned_units",
+)  # fmt: skip
+WHOLE = ("name", "primary_metric", "baseline", "mde")  # who gives these four has a plan of their own
+HOW = (
+    "split", "looks", "rule", "tails", "one_sided_reason", "alpha", "power", "many", "power_of", "method", "growth",
 )  # fmt: skip
 BLANK: tuple[Any, ...] = ("", 0, 0.0, None)
 NO_WORKSPACE = "The workspace cannot be read: run `martech check` and mend what it names first."
@@ -78,26 +83,27 @@ class ExperimentsState:
         return [fault for faults in self._faults.values() for fault in faults]
 
     def ask(self, **asked: Any) -> None:
-        """Change fields of the plan; blank ones stay. Raises UserError, and the plan stays as it was."""
+        """Change fields of the plan; blank ones stay, but for those of another plan where `WHOLE` is given.
+
+        Raises UserError, and the plan stays as it was.
+        """
         given = {name: value for name, value in asked.items() if name in ASKED and value not in BLANK}
         if "mde" in given:
             given["relative"] = asked.get("relative", True)
         if not given:
             return
-        told = {**self._plan.declared, **given}
-        self._plan = experiments.plan_from(told)
-        self._faults.pop("plan", None)
-        self._show()
+        is_whole = all(name in given for name in WHOLE)
+        self._take(experiments.plan_from(given if is_whole else {**self._plan.declared, **given}))
 
     def change(self, **asked: Any) -> list[str]:
         """`ask` for a control: what is wrong with it, in words; [] when nothing is. A blank clears the field."""
         given = {name: (None if value in ("", None) else value) for name, value in asked.items()}
         try:
-            self._plan = experiments.plan_from({**self._plan.declared, **given})
+            if given.get("primary_metric") and metric_of(str(given["primary_metric"])).kind == "rate":
+                given = {"sd": None, "skew": None, **given}  # those of the metric it was before
+            self._take(experiments.plan_from({**self._plan.declared, **given}))
         except UserError as error:
             return told(error)
-        self._faults.pop("plan", None)
-        self._show()
         return []
 
     def choose(self, one: str) -> None:
@@ -118,10 +124,13 @@ class ExperimentsState:
         idea = ideas[name]
         if idea.baseline is None or idea.mde_relative is None:
             raise UserError(f"{shown(name)} {idea.reason}; fill it in backlog.csv first.")
-        self.ask(
-            name=idea.idea, primary_metric=idea.primary_metric, baseline=idea.baseline, mde=idea.mde_relative,
-            relative=True, weekly_units=idea.weekly_units, surface=idea.surface, owner=idea.owner,
-        )  # fmt: skip
+        how = {name: getattr(self._plan, name) for name in HOW}
+        what = {
+            "name": idea.idea, "primary_metric": idea.primary_metric or "conversion rate", "baseline": idea.baseline,
+            "mde": idea.mde_relative, "relative": True, "weekly_units": idea.weekly_units, "surface": idea.surface,
+            "owner": idea.owner,
+        }  # fmt: skip
+        self._take(experiments.plan_from({**how, **what}))
 
     def take_history(self, program: str) -> str:
         """Baseline, spread and traffic from an experiment in the logs; what was taken, in words. Raises UserError."""
@@ -150,8 +159,7 @@ class ExperimentsState:
     def upload_card(self, name: str, data: bytes) -> list[str]:
         """Take the plan of a card; what to know of it. Raises UserError."""
         card = experiments.read_card(data.decode("utf-8", errors="replace"))
-        self._plan = card.plan
-        self._show()
+        self._take(card.plan)
         return [] if card.is_as_registered else [f"{shown(name)} was changed after it was registered."]
 
     def readout_csv(self) -> bytes:
@@ -178,6 +186,12 @@ class ExperimentsState:
         decided = set(rows.loc[rows["decision"].notna(), "id"].astype(str)) if "decision" in rows else set()
         return next((one for one in reversed(self._readable) if one in decided), self._readable[-1])
 
+    def _take(self, plan: Plan) -> None:
+        """This is the plan now."""
+        self._plan = plan
+        self._faults.pop("plan", None)
+        self._show()
+
     def _show(self) -> None:
         if self._backlog is None or self._record is None:
             return
@@ -198,9 +212,7 @@ def _written(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return (
-            "/".join(f"{share:.10g}" for share in value) if value and isinstance(value[0], float) else "; ".join(value)
-        )
+        return "/".join(map(repr, value)) if value and isinstance(value[0], float) else "; ".join(value)
     if isinstance(value, float):
-        return f"{value:.10g}"
+        return repr(value)  # every digit: the linked plan has the same fingerprint
     return "" if value is None else str(value)
