@@ -13,7 +13,6 @@ from martech_lib.core.spoken import listed
 from martech_lib.experiments.lines import Line, Roles, curse_of, lines_of, roles_of
 from martech_lib.experiments.looks import Look, look_of
 from martech_lib.experiments.measured import measures_of
-from martech_lib.experiments.metrics import Metric
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.programs import moving_shares, program_of
 from martech_lib.experiments.readout_records import records
@@ -79,7 +78,7 @@ def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -
     """
     arms = in_order(found.arms)
     srm = sample_ratio(_beside_plan(plan, arms), plan.split, found.by_day)
-    fault = moved or srm.reason or _unseen(roles["primary"][0], arms)
+    fault = moved or srm.reason
     if fault:
         return _readout(plan, srm, None, (), found, refused(fault))
     look = look_of(plan, sum(arm.n for arm in arms), _days(found))
@@ -101,13 +100,6 @@ def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> dict[str, int]:
     """Users by arm; a planned arm without users counts 0."""
     counts = {arm.arm: arm.n for arm in arms}
     return counts | {f"arm {place + 1} (without users)": 0 for place in range(len(arms), len(plan.split))}
-
-
-def _unseen(primary: Metric, arms: Sequence[Arm]) -> str:
-    """What is wrong where no user of any arm has the primary metric's event; "" where somebody has."""
-    if any(arm.sums[primary.name].y for arm in arms):
-        return ""
-    return f"no outcome of these users counts for {primary.name}; its event is '{primary.above or 'any with a value'}'"
 
 
 def _days(found: Counted) -> float | None:

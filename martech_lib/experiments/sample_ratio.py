@@ -51,23 +51,11 @@ def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.Dat
         reason = f"the arms came as {came}, and the plan declares {len(shares)}: leave the others out, or plan them"
         return SampleRatio(math.nan, False, counts, dict(zip(counts, shares, strict=False)), reason=reason)
     planned = dict(zip(counts, shares, strict=True))
-    if not all(shares):
-        return _beyond_plan(counts, planned, by_day)
     p = uneven_split(np.array([*counts.values()], dtype=np.float64), np.array(shares))
     if p >= STOPS:
         return SampleRatio(p, True, counts, planned)
     arm, day = _furthest(counts, planned), _worst_day(by_day, planned)
     return SampleRatio(p, False, counts, planned, arm, day, _reason(p, counts, planned, arm, day))
-
-
-def _beyond_plan(counts: dict[str, int], planned: dict[str, float], by_day: pd.DataFrame) -> SampleRatio:
-    """The log has more arms than the plan: which of them it meant, nobody knows."""
-    declared = sum(share > 0 for share in planned.values())
-    reason = (
-        f"the assignments have {len(counts)} arms, {listed(list(counts))}, and the plan declares {declared}: read it "
-        "by the split that was planned, or find out where the other users come from"
-    )
-    return SampleRatio(0.0, False, counts, planned, [*counts][-1], _worst_day(by_day, planned), reason)
 
 
 def _furthest(counts: dict[str, int], planned: dict[str, float]) -> str:
