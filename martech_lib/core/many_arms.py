@@ -61,6 +61,40 @@ def chance_of_all(drifts: Sequence[float], shares: tuple[float, ...], *, critica
     return float(weights @ passed)
 
 
+def chance_of_all_in_steps(
+    drift: float, shares: tuple[float, ...], *, criticals: Sequence[float], tails: int = 2
+) -> float:
+    """Probability that every comparison rejects by Holm's steps, where Z of each has this mean.
+
+    All do where, for every k, at least k of them exceed the k-th critical value. Comparisons count as alike, each like
+    that of the smallest arm.
+
+    Args:
+        drift: Mean of Z of each comparison.
+        shares: Share of the units of each arm, control first.
+        criticals: |Z| that each step asks for, falling, one a comparison.
+        tails: 1 or 2.
+    """
+    nodes, weights = _shared()
+    arms, part = len(shares) - 1, min(_common_parts(shares))
+    own = math.sqrt(1 - part * part)
+    ways = [np.ones_like(nodes)] + [np.zeros_like(nodes)] * arms  # by how many have exceeded a critical value so far
+    passed = np.zeros_like(nodes)
+    for step, critical in enumerate(criticals, start=1):
+        beyond = _below((drift + part * nodes - critical) / own)
+        beyond += _below((-critical - drift - part * nodes) / own) if tails == 2 else 0.0
+        more, passed = beyond - passed, beyond
+        moved = [
+            sum(
+                (ways[j] * math.comb(arms - j, now - j) * more ** (now - j) for j in range(now + 1)),
+                np.zeros_like(nodes),
+            )
+            for now in range(arms + 1)
+        ]
+        ways = [found if now >= step else np.zeros_like(nodes) for now, found in enumerate(moved)]
+    return float(weights @ ways[arms])
+
+
 def _common_parts(shares: tuple[float, ...]) -> tuple[float, ...]:
     """How far each comparison's Z follows the control arm: two of them correlate by the product."""
     return tuple(math.sqrt(share / (shares[0] + share)) for share in shares[1:])

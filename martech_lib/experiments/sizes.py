@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from martech_lib.core.errors import UserError
-from martech_lib.core.many_arms import chance_of_all, dunnett_critical
+from martech_lib.core.many_arms import chance_of_all, chance_of_all_in_steps, dunnett_critical
 from martech_lib.core.power import (
     METHODS,
     Spread,
@@ -103,7 +103,7 @@ def size_of(plan: Plan) -> Size:
     plain = normal_quantile(1 - alpha / plan.tails) + normal_quantile(plan.power)
     inflation = (drift / plain) ** 2 if has_looks(plan) else 1.0
     once = units_at(plan, plan.effect, alpha=alpha)
-    units = once * inflation * _for_every(plan, drift, critical=bounds[-1])
+    units = once * inflation * _for_every(plan, drift)
     for_skew = math.ceil(PER_SKEW * plan.skew**2)
     least = max(units, for_skew * plan.split[0] / min(plan.split))
     if not least < LARGEST:
@@ -179,19 +179,26 @@ def difference_at(plan: Plan, effect: float) -> float:
     return effect if plan.sd is not None else difference_of(plan.baseline, plan.baseline + effect, method=plan.method)
 
 
-def _for_every(plan: Plan, drift: float, *, critical: float) -> float:
+def _for_every(plan: Plan, drift: float) -> float:
     """Units over those of the best arm alone, so that every arm is found at once."""
     from scipy.optimize import brentq
 
-    comparisons = len(plan.split) - 1
-    if comparisons == 1 or plan.power_of == "best":
+    if len(plan.split) == 2 or plan.power_of == "best":
         return 1.0
+    return float(brentq(lambda growth: _chance_of_every(plan, drift, growth) - plan.power, 1e-6, 10.0, xtol=1e-10)) ** 2
 
-    def lacks(growth: float) -> float:
-        drifts = [drift * growth] * comparisons
-        return chance_of_all(drifts, plan.split, critical=critical, tails=plan.tails) - plan.power
 
-    return float(brentq(lacks, 1e-6, 10.0, xtol=1e-10)) ** 2
+def _chance_of_every(plan: Plan, drift: float, growth: float) -> float:
+    """Chance that every arm is found when each has this growth of the drift.
+
+    A rule for looks sees an arm about as one look does whose boundary lies where the plan's drift gives its power.
+    """
+    comparisons = len(plan.split) - 1
+    if plan.many == "holm" and not has_looks(plan):
+        steps = [normal_quantile(1 - plan.alpha / left / plan.tails) for left in range(comparisons, 0, -1)]
+        return chance_of_all_in_steps(drift * growth, plan.split, criticals=steps, tails=plan.tails)
+    critical = drift - normal_quantile(plan.power)
+    return chance_of_all([drift * growth] * comparisons, plan.split, critical=critical, tails=plan.tails)
 
 
 def _refuse(*, alpha: float, power: float, ratio: float, tails: int, method: str) -> None:
