@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from martech_lib.core.arms import Arm, Measure, Sums
 from martech_lib.core.means import compared
 from martech_lib.core.rates import Count, score_difference, score_lift
+from martech_lib.core.spoken import percent
 from martech_lib.core.stats import Difference, Paired, Sample, adjusted, of_count, of_ratio, of_sums
 from martech_lib.experiments.metrics import Metric, spellings
 
@@ -119,12 +120,11 @@ def _means(metric: Metric, control: Arm, treated: Arm, level: float, actors: int
 
 def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
     """With what was known before the assignment taken out; plain where too few have it."""
-    pairs = [_pair(arm.sums[metric.name]) for arm in (control, treated)]
     known = [arm.sums[metric.name].n_p / arm.n for arm in (control, treated)]
     if metric.kind == "ratio" or min(known) < 1:
         plain = beside(metric, control, treated, level=level)
-        return plain._replace(reason=f"the past is known of {min(known):.0%} of an arm's users, so that it is not used")
-    samples = adjusted(*pairs)
+        return plain._replace(reason=f"the past is known of {percent(min(known), 0)} of an arm's users, so that it is not used")
+    samples = adjusted(*(_pair(arm.sums[metric.name]) for arm in (control, treated)))
     told = compared(*samples, level=level)
     return Beside(metric, treated.arm, *samples, told.difference, told.lift, f"{told.method} after CUPED", 0)
 
