@@ -107,9 +107,9 @@ class Folder:
             file.parent.mkdir(exist_ok=True)
             with file.open("x", encoding="utf-8", newline="\n") as handle:
                 handle.write(text)
-        except FileExistsError as error:
-            raise UserError(f"{name} is there already, and is not written over.") from error
         except OSError as error:
+            if file.exists():
+                raise UserError(f"{name} is there already, and is not written over.") from error
             raise UserError(f"{name} cannot be written: {error.strerror}. Download it instead.") from error
         return name
 

@@ -123,7 +123,9 @@ def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
     known = [arm.sums[metric.name].n_p / arm.n for arm in (control, treated)]
     if metric.kind == "ratio" or min(known) < 1:
         plain = beside(metric, control, treated, level=level)
-        return plain._replace(reason=f"the past is known of {percent(min(known), 0)} of an arm's users, so that it is not used")
+        return plain._replace(
+            reason=f"the past is known of {percent(min(known), 0)} of an arm's users, so that it is not used"
+        )
     samples = adjusted(*(_pair(arm.sums[metric.name]) for arm in (control, treated)))
     told = compared(*samples, level=level)
     return Beside(metric, treated.arm, *samples, told.difference, told.lift, f"{told.method} after CUPED", 0)
