@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 import yaml
-from experiment_worlds import PASSING, a_plan, workspace_of, world
+from experiment_frames import PASSING, a_plan, workspace_of, world
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,7 +96,7 @@ def test_the_next_one_has_the_next_id(folder: Path) -> None:
     [
         ({"hypothesis": ""}, "There is no hypothesis; write: We believe"),
         ({"hypothesis": "It will work"}, "The hypothesis lacks We believe, for (whom) and because (why)"),
-        ({"weekly_units": None}, "Weekly_units is unknown, so that nobody knows how long it must run"),
+        ({"weekly_units": None}, "The unique users of a week (weekly_units) are unknown"),
         ({"variables_changed": 3}, "3 variables changed at once, so that nobody will know which one moved the metric"),
         ({"looks": 5}, "5 looks at a test of one look raise false alarms"),
         ({"tails": 1}, "A one-sided test needs a written reason"),

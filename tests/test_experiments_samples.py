@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from experiment_worlds import START, refused_rows, workspace_of, world
+from experiment_frames import START, refused_rows, workspace_of, world
 
 from martech_lib import Workspace, experiments
 from martech_lib.core.errors import MissingTable, UserError
