@@ -3,7 +3,8 @@
 Units are those of the control arm; the other arm has `ratio` times as many.
 
 Sources: Fleiss, Levin, Paik (2003), Statistical Methods for Rates and Proportions, ch. 4 (pooled, unpooled); Cohen
-(1988), Statistical Power Analysis, ch. 6 (h); Evan Miller's calculator (null variance of the control rate alone).
+(1988), Statistical Power Analysis, ch. 6 (h); Evan Miller's calculator (null variance of the control rate alone);
+GrowthBook's planner (linearised lift of two means).
 """
 
 from __future__ import annotations
@@ -117,6 +118,26 @@ def least_rise_seen(control: float, units: Array, *, ratio: float = 1.0, critica
         is_seen = middle * np.sqrt(units) >= critical * null + target * real
         low, high = np.where(is_seen, low, middle), np.where(is_seen, middle, high)
     return np.where(high >= (1 - control) * (1 - 1e-12), np.nan, high)
+
+
+def power_of_lift(lift: float, *, mean: float, var: float, units: float, critical: float) -> float:
+    """Probability that the linearised lift of two means is told from 0, as GrowthBook's planner counts it.
+
+    Args:
+        lift: The relative effect.
+        mean: The control's mean.
+        var: Variance by unit, the same in both arms.
+        units: Units of each arm.
+        critical: |Z| beyond which it is.
+    """
+    z = lift / math.sqrt(var / units / mean**2 * (1 + (1 + lift) ** 2))
+    return normal_cdf(z - critical) + normal_cdf(-z - critical)
+
+
+def least_lift_seen(*, mean: float, var: float, units: float, critical: float, power: float) -> float:
+    """The smallest relative rise that `power_of_lift` sees, wrong side apart; NaN where none is."""
+    k = (critical + normal_quantile(power)) ** 2 * var / units / mean**2
+    return (1 + math.sqrt(k * (2 - k))) / (1 - k) - 1 if k < 1 else math.nan
 
 
 def exact_power(control: float, treated: float, units: tuple[int, int], *, alpha: float) -> float:
