@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FEWEST_WEEKLY = 5_000  # below it a programme of tests decides little
 LONGEST = 8  # weeks after which cookies, seasons and products have moved on
 HORIZON = 26
+NEVER = 52_000  # weeks: a thousand years
 
 
 class Reach(NamedTuple):
@@ -40,8 +41,10 @@ def units_after(weeks: float | Array, plan: Plan) -> float | Array:
 
 
 def weeks_until(units: float, plan: Plan) -> int:
-    """Whole weeks until so many unique users have come."""
+    """Whole weeks until so many unique users have come; NEVER where it is as long as that."""
     weekly = plan.weekly_units or math.nan
+    if math.log(units / weekly) > plan.growth * math.log(NEVER):
+        return NEVER
     return max(1, math.ceil((units / weekly) ** (1 / plan.growth) - 1e-9))
 
 
