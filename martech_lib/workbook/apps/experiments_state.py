@@ -54,10 +54,7 @@ class ExperimentsState:
         self._experiment = ""
         self._faults = {}
         self._attempt("workspace", self._gather)
-        plan = first_plan(self._backlog) if self._backlog else experiments.plan_from(
-            {"name": "Example", "primary_metric": "conversion rate", "baseline": 0.2, "mde": 0.05}
-        )  # fmt: skip
-        self._plan = plan
+        self._plan = first_plan(self._backlog or Backlog(reading_records=()))
         self._show()
         self._attempt("plan", lambda: self.ask(**asked))
         self._attempt("experiment", lambda: self.choose(experiment or self._last()))
@@ -88,6 +85,7 @@ class ExperimentsState:
         Raises UserError, and the plan stays as it was.
         """
         given = {name: value for name, value in asked.items() if name in ASKED and value not in BLANK}
+        given.pop("relative", None)  # it says what mde is, and nothing of an mde that stands
         if "mde" in given:
             given["relative"] = asked.get("relative", True)
         if not given:
