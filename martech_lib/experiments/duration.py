@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from martech_lib.core.power import least_rise_seen
@@ -55,7 +56,11 @@ def by_week(plan: Plan, *, weeks: int | None = None) -> pd.DataFrame:
     NaN in mde where even the largest change is not seen. Empty where the traffic is unknown.
     """
     last = weeks or min(max(LONGEST + 4, (plan.weeks or 0) + 2), HORIZON)
-    week = np.arange(1, last + 1) if plan.weekly_units else np.arange(0)
+    return in_weeks(plan, np.arange(1, last + 1) if plan.weekly_units else np.arange(0))
+
+
+def in_weeks(plan: Plan, week: npt.NDArray[np.int_]) -> pd.DataFrame:
+    """The rows of `by_week` for some weeks: a plan of 4,000 weeks needs no row for each to be told."""
     units = np.asarray(units_after(week.astype(np.float64), plan))
     control = units * plan.split[0]
     seen = least_seen(plan, control)

@@ -10,7 +10,7 @@ from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, fitting, listed, number, percent
 from martech_lib.experiments.backlog import Backlog
 from martech_lib.experiments.conventions import conventions
-from martech_lib.experiments.duration import FEWEST_WEEKLY, LONGEST, by_week, reach_of
+from martech_lib.experiments.duration import FEWEST_WEEKLY, LONGEST, in_weeks, reach_of
 from martech_lib.experiments.metrics import metric_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
@@ -70,8 +70,8 @@ def waiting(plan: Plan) -> str:
     """What each week brings, and what it costs."""
     if plan.weeks is None:
         return ""
-    weeks = by_week(plan, weeks=max(plan.weeks, 4))
-    first, last = weeks.iloc[0], weeks.iloc[plan.weeks - 1]
+    weeks = in_weeks(plan, np.array([1, plan.weeks]))
+    first, last = weeks.iloc[0], weeks.iloc[1]
     seen = " and ".join(
         f"{percent(abs(row['mde_relative']))} after {count(int(row['week']), 'week')}"
         for row in ((first, last) if plan.weeks > 1 else (last,))
