@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Literal
 
 from martech_lib.core.arms import Arm
 from martech_lib.core.many_arms import dunnett_p, holm
 from martech_lib.core.stats import Difference, normal_cdf
-from martech_lib.experiments.looks import Look, at_look, level_of_one, lift_at_look, stages_of, z_of
+from martech_lib.experiments.looks import Look, at_ends, ends_at, level_of_one, stages_of, z_of
 from martech_lib.experiments.measured import Beside, actors_of, beside
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
@@ -95,12 +96,17 @@ def lines_of(plan: Plan, look: Look, arms: Sequence[Arm], roles: Roles) -> tuple
 
 def _primary(plan: Plan, look: Look, metric: Metric, arms: Sequence[Arm]) -> Iterator[Line]:
     level = level_of_one(plan)
-    is_paired = bool(plan.correlation)
-    told = [_heard(beside(metric, arms[0], arm, level=level, is_paired=is_paired), arms) for arm in arms[1:]]
+
+    def again(arm: Arm, at: float) -> Beside:
+        return _heard(beside(metric, arms[0], arm, level=at, is_paired=bool(plan.correlation)), arms)
+
+    told = [again(arm, level) for arm in arms[1:]]
     p = _together(plan, [one.difference for one in told])
-    for one, adjusted in zip(told, p, strict=True):
+    for arm, one, adjusted in zip(arms[1:], told, p, strict=True):
         is_rejected = _rejects(plan, look, one.difference, adjusted)
-        yield Line("primary", _read_at(plan, look, one, is_rejected), level, adjusted, is_rejected, better_of(plan))
+        if has_looks(plan) and look.number:
+            one = _read_at(plan, look, one, partial(again, arm), is_rejected=is_rejected)
+        yield Line("primary", one, level, adjusted, is_rejected, better_of(plan))
 
 
 def _together(plan: Plan, told: Sequence[Difference | None]) -> list[float | None]:
@@ -130,13 +136,20 @@ def _rejects(plan: Plan, look: Look, plain: Difference | None, p: float | None) 
     return (abs(z) if plan.tails == 2 else z) > look.z
 
 
-def _read_at(plan: Plan, look: Look, told: Beside, is_rejected: bool) -> Beside:
-    """The comparison with its intervals as wide as the plan's looks make them."""
-    if not has_looks(plan) or not look.number or told.difference is None:
+def _read_at(plan: Plan, look: Look, told: Beside, again: Callable[[float], Beside], *, is_rejected: bool) -> Beside:
+    """The comparison with its intervals as wide as the plan's looks make them; `again` reads it at another level."""
+    if told.difference is None:
         return told
-    difference = at_look(plan, look, told.difference, has_stopped=is_rejected)
-    lift = None if told.lift is None else lift_at_look(plan, look, told.lift, has_stopped=is_rejected)
+    ends = ends_at(plan, look, z_of(told.difference), has_stopped=is_rejected)
+    read = cache(again)
+    difference = at_ends(ends, told.difference, lambda level: _known(read(level).difference))
+    lift = None if told.lift is None else at_ends(ends, told.lift, lambda level: _known(read(level).lift))
     return told._replace(difference=difference, lift=lift)
+
+
+def _known(told: Difference | None) -> Difference:
+    assert told is not None  # a comparison that is known at one level is known at every other
+    return told
 
 
 def _side(plan: Plan, metric: Metric, control: Arm, arm: Arm, role: Role) -> Line:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from martech_lib.core.sequential import Walk, boundaries, sequence_z, walk
 from martech_lib.core.spoken import count, percent
-from martech_lib.core.stats import Difference, normal_quantile
+from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 WITHIN = 0.1  # of the planned units, by which the end may be early or late
 OF_STEP = 0.25  # of the step between two looks, by which an earlier look may be: what it spends goes by its true share
 DAYS_OF_WEEK = 7
-NEAR = 0.1  # Z so small that it does not tell the standard error
+NEAR = 1e-6  # standard deviations that move no estimate
+MOST = 8.0  # standard deviations whose confidence level is told from 1
 SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
 FAR = 12.0  # standard deviations within which an end is looked for; no later look is reached with a Z beyond it
 LEAST_CHANCE = 1e-15  # that has a place on the scale of standard deviations
@@ -73,8 +74,24 @@ def look_of(plan: Plan, units: int, days: float | None) -> Look:
     return Look(place + 1, share, False, shares, z_so_far)
 
 
-def at_look(plan: Plan, look: Look, plain: Difference, *, has_stopped: bool) -> Difference:
-    """A difference as it may be read at a look.
+class Ends(NamedTuple):
+    """The interval of a look, each end by how many standard deviations what was found lies away from it.
+
+    Attributes:
+        lower: Above the lower end.
+        upper: Below the upper end.
+        middle: Above the estimate, negative where below it.
+        p: p-value over the looks; None where it is that of one look.
+    """
+
+    lower: float
+    upper: float
+    middle: float = 0.0
+    p: float | None = None
+
+
+def ends_at(plan: Plan, look: Look, z: float, *, has_stopped: bool) -> Ends:
+    """What a look leaves of an interval.
 
     After a stop, or at the end, by the order of stages, whose intervals cover what they say; before that, and for
     confidence sequences, as wide as the boundary, so that all looks together cover. So too where the earlier looks
@@ -83,26 +100,43 @@ def at_look(plan: Plan, look: Look, plain: Difference, *, has_stopped: bool) -> 
     Args:
         plan: The plan.
         look: The look.
-        plain: The difference as one look alone would give it, in a unit in which it is nearly normal.
+        z: Z of what was found.
         has_stopped: Whether the rule stops here.
     """
-    z = z_of(plain)
-    se = plain.estimate / z if abs(z) > NEAR else plain.se
-    simple = plain._replace(se=se, lower=plain.estimate - look.z * se, upper=plain.estimate + look.z * se)
+    simple = Ends(min(look.z, MOST), min(look.z, MOST))
     is_beyond_all = look.number > 1 and abs(z) > FAR
     if plan.rule == "confidence_sequence" or is_beyond_all or not (has_stopped or look.is_last):
         return simple
+    by_stages = _by_stages(plan, look, z)
     # So far out a test that was looked at as declared would have stopped before: nobody took the earlier looks.
-    return simple if _chance_to_come(plan, look, z) < SELDOM else _by_stages(plan, look, z=z, se=se)
+    is_seldom = _chance_to_come(plan, look, z) < SELDOM or min(by_stages.lower, by_stages.upper) < 0
+    return simple if is_seldom else by_stages
 
 
-def lift_at_look(plan: Plan, look: Look, plain: Difference, *, has_stopped: bool) -> Difference:
-    """The same of a relative difference, by the logarithm of the ratio."""
-    if plain.estimate <= -1:
-        return plain
-    log = plain._replace(estimate=math.log1p(plain.estimate))
-    told = at_look(plan, look, log, has_stopped=has_stopped)
-    return told._replace(estimate=math.expm1(told.estimate), lower=math.expm1(told.lower), upper=math.expm1(told.upper))
+def at_ends(ends: Ends, plain: Difference, at_level: Callable[[float], Difference]) -> Difference:
+    """A difference with these ends: where its own test lies as many deviations away.
+
+    So the interval leaves no effect out exactly when the rule stops, and an arm's variance is that of the end supposed.
+
+    Args:
+        ends: The ends.
+        plain: The difference as one look alone would give it.
+        at_level: The same at another confidence level.
+    """
+    told = plain._replace(
+        lower=at_level(_level(ends.lower)).lower,
+        upper=at_level(_level(ends.upper)).upper,
+        p=plain.p if ends.p is None else ends.p,
+    )
+    if abs(ends.middle) < NEAR:
+        return told
+    beside = at_level(_level(abs(ends.middle)))
+    return told._replace(estimate=beside.lower if ends.middle > 0 else beside.upper)
+
+
+def _level(deviations: float) -> float:
+    """Confidence level of an interval that reaches so many standard deviations to each side."""
+    return 1 - 2 * normal_cdf(-min(deviations, MOST))
 
 
 def z_of(plain: Difference) -> float:
@@ -123,16 +157,15 @@ def _chance_to_come(plan: Plan, look: Look, z: float) -> float:
     return float(1 - (stops.up + stops.down)[0, :-1].sum())
 
 
-def _by_stages(plan: Plan, look: Look, *, z: float, se: float) -> Difference:
+def _by_stages(plan: Plan, look: Look, z: float) -> Ends:
     """Median-unbiased estimate, exact interval and p-value by the order of stages."""
     root, tail = math.sqrt(look.shares[-1]), plan.size.alpha / plan.tails
-    drifts = _drifts_where(plan, look, z=z, chances=(tail, 0.5, 1 - tail))
-    lower, middle, upper = (drift * root * se for drift in drifts)
+    lower, middle, upper = _drifts_where(plan, look, z=z, chances=(tail, 0.5, 1 - tail))
     above = stages_of(plan, look).beyond(len(look.shares) - 1, z, 0.0)
-    return Difference(middle, se, lower, upper, 2 * min(above, 1 - above) if plan.tails == 2 else above)
+    p = 2 * min(above, 1 - above) if plan.tails == 2 else above
+    return Ends(z - lower * root, upper * root - z, z - middle * root, p)
 
 
-@lru_cache(maxsize=64)  # the difference and the lift of one line ask for the same
 def _drifts_where(plan: Plan, look: Look, *, z: float, chances: tuple[float, ...]) -> tuple[float, ...]:
     """The drifts under which a result this far up has these chances.
 
