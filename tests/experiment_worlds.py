@@ -93,11 +93,22 @@ def read_arms(plan: Plan, arms: Sequence[Arm]) -> tuple[Line, ...]:
     return lines_of(plan, look_of(plan, sum(arm.n for arm in arms), None), arms, roles_of(plan, ()))
 
 
+def read_look(plan: Plan, users: np.ndarray, hits: np.ndarray) -> tuple[Line, ...]:
+    """The lines of arms with so many users, (arms,), of whom so many convert."""
+    names = ["control", *(f"arm {place}" for place in range(1, len(users)))]
+    return read_arms(plan, [arm_of_count(*arm) for arm in zip(names, users, hits, strict=True)])
+
+
 def read_run(plan: Plan, users: np.ndarray, hits: np.ndarray) -> tuple[int, tuple[Line, ...]]:
     """One run read look after look, (looks, arms) each, until an arm is seen or it ends: the look, and its lines."""
     for look in range(len(users)):
-        arms = [arm_of_count(f"arm {a}" if a else "control", *pair) for a, pair in enumerate(zip(users[look], hits[look], strict=True))]  # fmt: skip
-        lines = read_arms(plan, arms)
+        lines = read_look(plan, users[look], hits[look])
         if any(line.is_rejected for line in lines):
             break
     return look, lines
+
+
+def stops(plan: Plan, z: np.ndarray) -> np.ndarray:
+    """(runs,): the look at which a test of two arms stops, the last where nothing is seen."""
+    beyond = np.abs(z[..., 0]) > np.array(plan.boundaries)
+    return np.where(beyond.any(axis=1), beyond.argmax(axis=1), z.shape[1] - 1)

@@ -14,7 +14,17 @@ import pytest
 
 from martech_lib.core.rates import Count, wald
 from martech_lib.experiments.sizes import power_with
-from tests.experiment_worlds import IS_FULL, draw, error_of, rate_plan, read_run, rejected, z_of_counts
+from tests.experiment_worlds import (
+    IS_FULL,
+    draw,
+    error_of,
+    rate_plan,
+    read_look,
+    read_run,
+    rejected,
+    stops,
+    z_of_counts,
+)
 
 RUNS = 40_000 if IS_FULL else 10_000  # of cells that numpy counts alone
 READ = 10_000 if IS_FULL else 150  # of cells whose intervals the library reads, run by run
@@ -123,7 +133,7 @@ FIXED = [
     ("fixed", 0.1, (0.5, 0.5), 0.0),
     ("fixed", 0.1, (0.1, 0.9), 0.0),
 ]
-LOOKED = [*product(("obrien_fleming", "pocock"), (0.1,), SPLITS[:2], (0.0, 1.0))]
+LOOKED = [*product(("obrien_fleming", "pocock"), (0.1,), SPLITS, (0.0, 1.0))]
 ANYTIME = [("confidence_sequence", 0.1, (0.5, 0.5), times) for times in (0.0, 1.0)]
 
 
@@ -132,7 +142,8 @@ def test_intervals_of_a_readout(rule: str, baseline: float, split: tuple[float, 
     plan = rate_plan(baseline=baseline, split=split, rule=rule, looks=LOOKS[rule])
     effect = times * plan.effect
     users, hits = draw(plan, (baseline, baseline + effect), READ, 8)
-    held = np.array([interval(plan, users, hits[run], effect) for run in range(READ)])
+    looks = stops(plan, z_of_counts(users, hits))
+    held = np.array([interval(plan, users[look], hits[run, look], effect) for run, look in enumerate(looks)])
     (of_difference, of_lift, width) = held.mean(axis=0)
     level, error = 1 - plan.alpha, error_of(plan.alpha, READ)
     print(
@@ -148,9 +159,9 @@ def test_intervals_of_a_readout(rule: str, baseline: float, split: tuple[float, 
 
 def interval(plan: Any, users: np.ndarray, hits: np.ndarray, effect: float) -> tuple[bool, bool, float]:
     """Whether difference and lift hold the truth at the look that stops, and the width over that of Wald's interval."""
-    look, (line,) = read_run(plan, users, hits)
+    (line,) = read_look(plan, users, hits)
     told, lift = line.beside.difference, line.beside.lift
-    control, treated = (Count(h, n) for h, n in zip(hits[look], users[look], strict=True))
+    control, treated = (Count(h, n) for h, n in zip(hits, users, strict=True))
     plain = wald(control, treated, level=1 - plan.alpha)
     width = (told.upper - told.lower) / (plain.upper - plain.lower)
     relative = effect / plan.baseline
