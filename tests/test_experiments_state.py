@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from experiment_worlds import PASSING, TWENTY_TO_25, a_plan, workspace_of
+from experiment_frames import PASSING, TWENTY_TO_25, a_plan, workspace_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -247,7 +247,7 @@ def _own(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
         y = _no_dust(each[f"value of {_spelled(measure.above)}"].fill_null(0.0))
     else:
         times = each[_counts(measure.above)]
-        y = (times > 0).ifelse(1.0, 0.0) if measure.what == "users" else times.cast("float64")
+        y = (times > 0).ifelse(1, 0).cast("float64") if measure.what == "users" else times.cast("float64")
     below = {f"below_{place}": each[_counts(measure.below)].cast("float64")} if measure.below else {}
     return {f"above_{place}": y, **below}
 
