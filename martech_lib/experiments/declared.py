@@ -12,6 +12,7 @@ from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.numbers import read_number
 from martech_lib.core.power import METHODS
 from martech_lib.core.sequential import RULES
+from martech_lib.core.spoken import percent
 from martech_lib.experiments.metrics import metric_of
 
 TEXTS = (
@@ -184,10 +185,10 @@ def _refuse_metric_without_size(found: Mapping[str, Any]) -> None:
 def refuse_rates(baseline: float, effect: float) -> None:
     """Raise UserError when a baseline or the rate that the effect leads to is none."""
     if not 0 < baseline < 1:
-        hint = f" A rate of {baseline:g} % is {baseline / 100:g}." if 1 < baseline < 100 else ""
+        meant = f" It is {percent(baseline, 0)}; a rate of {baseline:g} % is {baseline / 100:g}."
         raise UserError(
             f"baseline came as {baseline:g}; allowed is a rate between 0 and 1, such as 0.05: at 0 or 1 nothing varies."
-            f"{hint}"
+            f"{meant if 1 < baseline < 100 else ''}"
         )
     if not 0 < baseline + effect < 1:
         raise UserError(

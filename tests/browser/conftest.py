@@ -22,6 +22,7 @@ import pytest
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LOCAL = ("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:", "file:", "about:")
 START_SECONDS = 60
+PATIENCE = 90_000  # ms; a slow machine that also runs Spark is no fault of the page
 
 
 def find_chromium() -> str:
@@ -58,6 +59,7 @@ def visit(browser: Any) -> Iterator[Callable[..., SimpleNamespace]]:
 
     def open_page(width: int = 1200, height: int = 1000) -> SimpleNamespace:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         seen = SimpleNamespace(page=context.new_page(), outside=[], errors=[])
         context.route("**/*", lambda route: _only_local(route, seen.outside))

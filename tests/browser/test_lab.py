@@ -57,7 +57,7 @@ def scrolled(shown: Any) -> int:
             box.scrollTop = y;
             await new Promise(done => setTimeout(done, 250));
             for (const live of document.querySelectorAll('.wb-live'))
-              if (live.querySelector('svg .mark-rect path, svg .mark-symbol path')) seen.add(live.getAttribute('aria-label'));
+              if (live.querySelector('svg .mark-rect path, svg .mark-symbol path, svg .mark-line path')) seen.add(live.getAttribute('aria-label'));
           }
           return seen.size;
         }"""
@@ -110,6 +110,26 @@ def test_the_attribution_notebook_shows_every_chart_and_a_slider_moves_one(
         "before => [...document.querySelectorAll('.wb-live')].some(e => e.querySelector('svg')"
         " && e.getAttribute('aria-label').startsWith('Credited conv') && e.getAttribute('aria-label') !== before)",
         arg=before,
+        timeout=15_000,
+    )
+    assert page.outside == []
+
+
+def test_the_planner_shows_every_chart_and_three_numbers_move_one(
+    visit: Callable[..., SimpleNamespace], lab_of_journeys: str
+) -> None:
+    page = visit(width=1280, height=1600)
+    shown = page.page
+    run_all(shown, lab_of_journeys, "3-experiment-planner")
+    assert shown.locator(".jp-mod-error").count() == 0
+    assert scrolled(shown) == 7
+    shown.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 300 }")
+    field = shown.locator(".widget-text", has_text="Unique users a week").locator("input")
+    field.scroll_into_view_if_needed()
+    field.fill("7,000")
+    field.press("Enter")
+    shown.wait_for_function(
+        "() => [...document.querySelectorAll('.wb-say')].some(e => e.textContent.includes('at 7,000 unique users a week'))",
         timeout=15_000,
     )
     assert page.outside == []

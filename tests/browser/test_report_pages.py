@@ -56,7 +56,12 @@ def test_pages_draw_everything_and_ask_for_nothing(
 
 
 @pytest.mark.parametrize(
-    ("folder", "name", "figures"), [("made", "1-stack-audit", 5), ("attributed", "2-attribution-triangulation", 11)]
+    ("folder", "name", "figures"),
+    [
+        ("made", "1-stack-audit", 5),
+        ("made", "3-experiment-planner", 7),
+        ("attributed", "2-attribution-triangulation", 11),
+    ],
 )
 def test_every_figure_says_in_words_what_it_shows(
     request: pytest.FixtureRequest, page: SimpleNamespace, folder: str, name: str, figures: int

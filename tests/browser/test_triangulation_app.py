@@ -23,7 +23,7 @@ from martech_lib.core.places import sample_dir
 from martech_lib.core.spoken import number
 
 PAGE = "/voila/render/2-attribution-triangulation.ipynb"
-WAIT, SOON = 60_000, 15_000
+WAIT, SOON = 90_000, 30_000
 LENSES = b"channel,lens,month,estimate,lower,upper,level,basis\nvideo,Acme,2026-10,400,300,500,0.9,incremental\n"
 WRONG = b"channel,lens,month,estimate,lower,upper,level,basis\nvidoe,Acme,2026-10,400,500,300,0.9,incremental\n"
 
@@ -177,12 +177,14 @@ def test_the_next_test_is_written_into_the_backlog(
 ) -> None:
     shown = opened(page, address)
     idea = f"Lift test of {pooled().tests[0].channel}"
+    before = list(Workspace.open(folder).register("backlog")["idea"])
+    row = len(before) + 2  # the first is the header
     write = shown.get_by_role("button", name="Write this test into the backlog", exact=True)
     write.click()
-    says(shown, f"'{idea}' was written to backlog.csv, row 2.")
-    assert list(Workspace.open(folder).register("backlog")["idea"]) == [idea]
+    says(shown, f"'{idea}' was written to backlog.csv, row {row}.")
+    assert list(Workspace.open(folder).register("backlog")["idea"]) == [*before, idea]
     write.click()
-    says(shown, f"backlog.csv has '{idea}' already, in row 2.")
+    says(shown, f"backlog.csv has '{idea}' already, in row {row}.")
     assert page.errors == []
 
 
