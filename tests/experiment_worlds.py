@@ -12,7 +12,6 @@ from martech_lib import experiments
 from martech_lib.core.arms import Arm, Sums
 from martech_lib.experiments.lines import Line, lines_of, roles_of
 from martech_lib.experiments.looks import look_of
-from martech_lib.experiments.measured import USERS
 from martech_lib.experiments.plan import Plan
 
 IS_FULL = os.environ.get("MARTECH_TRUTH") == "full"
@@ -68,7 +67,7 @@ def by_holm(size: np.ndarray, alpha: float) -> np.ndarray:
 def arm_of_count(name: str, users: int, hits: int) -> Arm:
     """An arm as the engine counts it: so many of its users convert."""
     y = float(hits)
-    return Arm(name, int(users), {RATE: Sums(y, y, y, 0, 0, 0, 0, 0, 0, 0, 0, 0)})
+    return Arm(name, int(users), {RATE: Sums(y, y, y, 0, 0, 0, 0, 0, 0, 0, 0, 0, hits)})
 
 
 def arm_of_values(
@@ -82,10 +81,9 @@ def arm_of_values(
     sums = Sums(
         y.sum(), (y**2).sum(), (y**3).sum(), below.sum(), (below**2).sum(), (below * y).sum(),
         p.sum(), (p**2).sum(), (p * y).sum(), known, *of_known,
+        int((y > 0).sum()),
     )  # fmt: skip
-    actors = float((y > 0).sum())
-    users = Sums(actors, actors, actors, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    return Arm(name, n or len(y), {metric: sums, USERS + metric: users})
+    return Arm(name, n or len(y), {metric: sums})
 
 
 def read_arms(plan: Plan, arms: Sequence[Arm]) -> tuple[Line, ...]:

@@ -44,7 +44,7 @@ def recount(
             happened.setdefault(str(row["user_id"]), []).append(row)
     n: dict[str, int] = {}
     by_day: dict[tuple[Any, str], int] = {}
-    values: dict[tuple[str, str], list[tuple[float, float, float | None]]] = {}
+    values: dict[tuple[str, str], list[tuple[float, float, float | None, bool]]] = {}
     crossed = repeated = early = late = 0
     for user, rows in assigned.items():
         if len({row["arm"] for row in rows}) > 1:
@@ -65,16 +65,18 @@ def recount(
         for m in measures:
             above = [row for row in theirs if not m.above or row["event"] in m.above]
             below = [row for row in theirs if m.below and row["event"] in m.below]
-            worth = sum(row["value"] for row in above if is_known(row["value"]))
-            y = {"users": float(bool(above)), "events": float(len(above)), "value": float(worth)}[m.what]
-            values.setdefault((arm, m.name), []).append((y, float(len(below)), min(before, default=None)))
+            worth = [row["value"] for row in above if is_known(row["value"])]
+            y = {"users": float(bool(above)), "events": float(len(above)), "value": float(sum(worth))}[m.what]
+            acts = bool(worth if m.what == "value" else above)
+            values.setdefault((arm, m.name), []).append((y, float(len(below)), min(before, default=None), acts))
     sums = {key: summed(found) for key, found in values.items()}
     return Recount(n, sums, by_day, crossed, repeated, early, late, unusable)
 
 
-def summed(users: Sequence[tuple[float, float, float | None]]) -> tuple[float, ...]:
-    """y, yy, yyy, x, xx, xy, p, pp, yp, n_p, y_p, yy_p of users with y, x and p."""
-    known = [(y, p) for y, _, p in users if p is not None]
-    products = [(y, y * y, y**3, x, x * x, x * y) for y, x, _ in users]
+def summed(users: Sequence[tuple[float, float, float | None, bool]]) -> tuple[float, ...]:
+    """y, yy, yyy, x, xx, xy, p, pp, yp, n_p, y_p, yy_p of users with y, x and p, and how many of them act."""
+    known = [(y, p) for y, _, p, _ in users if p is not None]
+    products = [(y, y * y, y**3, x, x * x, x * y) for y, x, _, _ in users]
     before = [(p, p * p, y * p, 1, y, y * y) for y, p in known] or [(0.0,) * 6]
-    return tuple(math.fsum(column) for part in (products, before) for column in zip(*part, strict=True))
+    sums = tuple(math.fsum(column) for part in (products, before) for column in zip(*part, strict=True))
+    return (*sums, sum(acts for *_, acts in users))

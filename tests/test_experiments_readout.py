@@ -74,7 +74,7 @@ def test_what_was_declared_and_cannot_be_read_is_named() -> None:
     refused = {row.segment: row.reason for row in refused_rows(found.readings)}
     assert refused == {
         "paid rate: treated": "no outcome of these users is named 'paid'",
-        "refund value per user: treated": "no outcome of these users is named 'refund'",
+        "refund value per user: treated": "no outcome of these users is named 'refund', with a value",
     }
 
 

@@ -181,7 +181,7 @@ def test_every_field_that_is_asked_is_a_parameter() -> None:
         ({"baseline": "0"}, "baseline came as 0; allowed is a rate between 0 and 1"),
         ({"baseline": ""}, "baseline is blank; a plan needs name"),
         ({"baseline": "soon"}, "baseline came as 'soon'; allowed is a number"),
-        ({"baseline": "5"}, "A rate of 5 % is 0.05"),
+        ({"baseline": "5"}, "It is 500 %; a rate of 5 % is 0.05."),
         ({"mde": "0"}, "mde came as 0"),
         ({"mde": "900 %"}, "which is no rate"),
         ({"weekly_units": "-5"}, "weekly_units came as -5; allowed is above 0"),

@@ -42,6 +42,7 @@ class Sums(NamedTuple):
         n_p: How many users have one.
         y_p: Sum of their numerators.
         yy_p: Of the squares of their numerators.
+        actors: Users with at least one such event; with a value, where values are added up.
     """
 
     y: float
@@ -56,6 +57,7 @@ class Sums(NamedTuple):
     n_p: int
     y_p: float
     yy_p: float
+    actors: int
 
 
 class Arm(NamedTuple):

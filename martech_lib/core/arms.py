@@ -80,13 +80,14 @@ def counted(
     users = int(_row(usable.aggregate(users=usable.user_id.nunique()))["users"])
     put = usable.mutate(rows=ibis.literal(1, "int64")) if users == read["usable"] else _first(usable)
     by_day = _by_day(put)
+    outcomes, latest = _seen(logs.outcomes)
     sums = _Adding(measures)
     if not by_day["n_p"].any():
         put = put.drop("p")
     elif (by_day["n_p"] < by_day["n"]).any():
         put = put.mutate(has_p=put.p.notnull())
     if len(by_day):
-        for one, theirs in _parts(put, logs.outcomes, users):
+        for one, theirs in _parts(put, outcomes, users):
             sums.add(_by_arm(one, theirs, measures, window_days))
     n = int(by_day["n"].sum())
     return Counted(
@@ -99,7 +100,7 @@ def counted(
         unusable=int(read["rows"] - read["usable"]),
         first=_instant(by_day["first"].min()),
         last=_instant(by_day["last"].max()),
-        latest=_instant(_row(logs.outcomes.aggregate(latest=logs.outcomes.ts.max()))["latest"]),
+        latest=latest,
     )
 
 
@@ -120,13 +121,13 @@ def _taken(assignments: Any, outcomes: Any, program: str | None) -> _Logs:
     if program is not None:
         put = put.filter(put.program.cast("string") == str(program))
     put, happened = with_column(put, "pre_value", "float64"), with_column(happened, "value", "float64")
-    before = _known(put.pre_value, "pre_value of assignments")
+    before = _known(_number(put.pre_value, "pre_value of assignments"))
     arm = _as_text(put.arm)
     is_usable = ~(blank(put.user_id) | blank(arm) | put.assigned_at.isnull())
     return _Logs(
         put.select("user_id", arm=arm, at=put.assigned_at, p=_no_dust(before), is_usable=is_usable),
         happened.select(
-            "user_id", "ts", event=_as_text(happened.event), value=_known(happened.value, "value of outcomes")
+            "user_id", "ts", event=_as_text(happened.event), value=_number(happened.value, "value of outcomes")
         ),
     )
 
@@ -135,11 +136,14 @@ def _as_text(column: Any) -> Any:
     return column if column.type().is_string() else column.cast("string")
 
 
-def _known(column: Any, named: str) -> Any:
-    """Numbers as they are, null where there is none."""
+def _number(column: Any, named: str) -> Any:
     if not column.type().is_numeric():
         raise UserError(f"{named} came as {column.type()}; allowed are numbers.")
-    number = column.cast("float64")
+    return column.cast("float64")
+
+
+def _known(number: Any) -> Any:
+    """Numbers as they are, null where there is none."""
     return number.between(-LARGEST, LARGEST).ifelse(number, ibis.null("float64"))
 
 
@@ -187,6 +191,15 @@ def _part(table: ir.Table, part: int, parts: int) -> ir.Table:
         return table
     number = table.user_id if table.user_id.type().is_integer() else table.user_id.hash()
     return table.filter((number % parts).abs() == part)
+
+
+def _seen(outcomes: ir.Table) -> tuple[ir.Table, datetime | None]:
+    """The outcomes with known values alone, and the latest time. Values are guarded only where some need it."""
+    known = outcomes.value.between(-LARGEST, LARGEST).ifelse(1, 0).sum().fill_null(0)
+    seen = _row(outcomes.aggregate(latest=outcomes.ts.max(), given=outcomes.value.count(), known=known))
+    if seen["known"] < seen["given"]:
+        outcomes = outcomes.mutate(value=_known(outcomes.value))
+    return outcomes, _instant(seen["latest"])
 
 
 def _by_arm(put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], window_days: float | None) -> list[Row]:
@@ -259,6 +272,10 @@ def _products(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
     """
     y = each[f"above_{place}"]
     found = {"y": y} if measure.what == "users" else {"y": y, "yy": y * y, "yyy": y * y * y}
+    if measure.what == "events":
+        found["actors"] = (y > 0).ifelse(1, 0).cast("float64")
+    if measure.what == "value":
+        found["actors"] = each[f"value of {_spelled(measure.above)}"].notnull().ifelse(1, 0).cast("float64")
     if "p" in each.columns:
         found["yp"] = y * each.p
     if "has_p" in each.columns:
@@ -312,7 +329,8 @@ class _Adding:
         yy, yyy = got("yy", y), got("yyy", y)
         y_p = got("y_p", y if before.n_p else 0.0)
         yy_p = got("yy_p", y_p if self._measures[place].what == "users" else yy if before.n_p else 0.0)
-        return Sums(y, yy, yyy, got("x"), got("xx"), got("xy"), before.p, before.pp, got("yp"), before.n_p, y_p, yy_p)
+        x, xx, xy, actors = got("x"), got("xx"), got("xy"), round(got("actors", y))
+        return Sums(y, yy, yyy, x, xx, xy, before.p, before.pp, got("yp"), before.n_p, y_p, yy_p, actors)
 
 
 def _row(table: ir.Table) -> Row:

@@ -11,7 +11,7 @@ from martech_lib.core.arms import Arm
 from martech_lib.core.many_arms import dunnett_p, holm
 from martech_lib.core.stats import Difference, normal_cdf
 from martech_lib.experiments.looks import Look, at_ends, ends_at, level_of_one, stages_of, z_of
-from martech_lib.experiments.measured import Beside, actors_of, beside
+from martech_lib.experiments.measured import Beside, beside
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.sizes import has_looks
@@ -163,9 +163,10 @@ def _side(plan: Plan, metric: Metric, control: Arm, arm: Arm, role: Role) -> Lin
 def _heard(told: Beside, arms: Sequence[Arm]) -> Beside:
     """Refused where nobody of these arms has the event: more likely it goes by another name than that it never came."""
     metric = told.metric
-    if any(actors_of(metric, arm) for arm in arms):
+    if any(arm.sums[metric.name].actors for arm in arms):
         return told
-    reason = f"no outcome of these users is named '{metric.above}'" if metric.above else "these users have no outcome"
+    named = f"no outcome of these users is named '{metric.above}'" if metric.above else "these users have no outcome"
+    reason = f"{named}, with a value" if metric.is_value else named
     return told._replace(difference=None, lift=None, reason=reason)
 
 

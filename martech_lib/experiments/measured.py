@@ -13,7 +13,6 @@ from martech_lib.core.spoken import percent
 from martech_lib.core.stats import Difference, Paired, Sample, adjusted, of_count, of_ratio, of_sums
 from martech_lib.experiments.metrics import Metric, spellings
 
-USERS = "users with "  # the companion of a metric that is no rate: how many users stand behind it
 FEWEST = 30  # users with the event in an arm, below which intervals hold less often than they say
 LEAST = 5  # below which there is no interval of a mean
 What = Literal["users", "events", "value"]
@@ -47,14 +46,12 @@ class Beside(NamedTuple):
 
 def measures_of(metrics: Sequence[Metric]) -> tuple[Measure, ...]:
     """What the engine is to add up for these metrics."""
-    found: dict[str, Measure] = {}
-    for metric in metrics:
-        above, below = spellings(metric.above), spellings(metric.below)
-        what: What = "users" if metric.kind == "rate" else "value" if metric.is_value else "events"
-        found[metric.name] = Measure(metric.name, above, what, below)
-        if metric.kind != "rate":
-            found[USERS + metric.name] = Measure(USERS + metric.name, above, "users")
-    return tuple(found.values())
+    return tuple(_measure(metric) for metric in {metric.name: metric for metric in metrics}.values())
+
+
+def _measure(metric: Metric) -> Measure:
+    what: What = "users" if metric.kind == "rate" else "value" if metric.is_value else "events"
+    return Measure(metric.name, spellings(metric.above), what, spellings(metric.below))
 
 
 def beside(metric: Metric, control: Arm, treated: Arm, *, level: float, is_paired: bool = False) -> Beside:
@@ -67,7 +64,7 @@ def beside(metric: Metric, control: Arm, treated: Arm, *, level: float, is_paire
         level: Confidence level.
         is_paired: Whether the time before is to be taken out (CUPED) where it is known.
     """
-    actors = min(actors_of(metric, control), actors_of(metric, treated))
+    actors = min(arm.sums[metric.name].actors for arm in (control, treated))
     if is_paired:
         told = _paired(metric, control, treated, level)
     elif metric.kind == "rate":
@@ -76,12 +73,6 @@ def beside(metric: Metric, control: Arm, treated: Arm, *, level: float, is_paire
         told = _means(metric, control, treated, level, actors)
     few = f"only {actors:,} users with the event in an arm: intervals hold less often than they say below {FEWEST}"
     return told._replace(actors=actors, reason=told.reason or (few if actors < FEWEST else ""))
-
-
-def actors_of(metric: Metric, arm: Arm) -> int:
-    """Users of an arm with the event."""
-    name = metric.name if metric.kind == "rate" else USERS + metric.name
-    return round(arm.sums[name].y)
 
 
 def sample_of(metric: Metric, arm: Arm) -> Sample:
