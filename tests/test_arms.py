@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -132,6 +133,21 @@ def test_what_is_no_number_adds_nothing() -> None:
     assert revenue(put(), bought(value=[np.nan, 20.0])) == [0, 20]
     assert revenue(put(), bought().drop(columns="value")) == [0, 0]
     assert revenue(put(), bought(value=[2**62, 2**62])) == [2.0**62, 2.0**62]  # as whole numbers squares overflow
+
+
+@pytest.mark.parametrize("unknown", [np.nan, np.inf, -np.inf, 1e81, -1e300])
+def test_what_files_note_down_of_their_values_hides_none_that_is_unknown(tmp_path: Path, unknown: float) -> None:
+    file = str(tmp_path / "outcomes.parquet")
+    bought(value=[unknown, 20.0]).to_parquet(file)  # notes down least and largest, and of a NaN nothing
+    assert revenue(put(), ibis.duckdb.connect().read_parquet(file)) == [0, 20]
+
+
+def test_users_who_act_are_counted() -> None:
+    more = pd.concat([bought(value=[None, 20.0]), bought(event=["click"] * 2, value=[None, None])])
+    measures = [Measure("bought", ("buy",), "events"), Measure("worth", ("buy",), "value"), Measure("all", (), "users")]
+    found = counted(put(), more, measures)
+    acting = {name: sum(arm.sums[name].actors for arm in found.arms) for name in ("bought", "worth", "all")}
+    assert acting == {"bought": 2, "worth": 1, "all": 2}
 
 
 def test_first_last_and_latest_are_instants() -> None:

@@ -13,8 +13,7 @@ The shape of the query was chosen by time (10M users, 50M outcomes in Parquet, D
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +21,7 @@ import ibis
 import pandas as pd
 
 from martech_lib.core.arm_records import Arm, Counted, Measure, Sums
+from martech_lib.core.arm_sums import Adding, Row, needed_of, own_of, products_of, without_dust
 from martech_lib.core.engine import day_of, is_in_duckdb
 from martech_lib.core.errors import UserError
 from martech_lib.core.log_intake import as_table, blank, refuse_two_clocks, same_users, typed, with_column
@@ -34,8 +34,6 @@ __all__ = ["Arm", "Counted", "Measure", "Sums", "counted"]
 DAY = 86_400
 AT_ONCE = 5_000_000  # users
 LARGEST = 1e80  # beyond it a value is unknown: cubes of sums stay numbers
-LEAST = 1e-80  # below it a user's sum is 0: PostgreSQL refuses products that are too small to be written
-Row = dict[str, Any]
 
 
 class _Logs(NamedTuple):
@@ -74,21 +72,27 @@ def counted(
     _refuse(measures, window_days)
     logs = _taken(assignments, outcomes, program)
     everything = logs.assignments
-    read = _row(everything.aggregate(rows=everything.count(), usable=everything.is_usable.sum().fill_null(0)))
+    read = _row(
+        everything.aggregate(
+            rows=everything.count(),
+            usable=everything.is_usable.sum().fill_null(0),
+            users=everything.user_id.nunique(where=everything.is_usable),
+        )
+    )
     # Text is trimmed to see whether it is blank: not once more where all of it was seen not to be.
     usable = (everything.filter("is_usable") if read["usable"] < read["rows"] else everything).drop("is_usable")
-    users = int(_row(usable.aggregate(users=usable.user_id.nunique()))["users"])
+    users = int(read["users"])
     put = usable.mutate(rows=ibis.literal(1, "int64")) if users == read["usable"] else _first(usable)
     by_day = _by_day(put)
     outcomes, latest = _seen(logs.outcomes)
-    sums = _Adding(measures)
     if not by_day["n_p"].any():
         put = put.drop("p")
     elif (by_day["n_p"] < by_day["n"]).any():
         put = put.mutate(has_p=put.p.notnull())
-    if len(by_day):
-        for one, theirs in _parts(put, outcomes, users):
-            sums.add(_by_arm(one, theirs, measures, window_days))
+    parts = _parts(users, outcomes) if len(by_day) else 0
+    sums = _added(put, outcomes, measures, window_days, parts=parts)
+    if not sums.are_numbers:
+        sums = _added(put, _guarded(outcomes), measures, window_days, parts=parts)
     n = int(by_day["n"].sum())
     return Counted(
         arms=tuple(sums.arm(str(arm), days) for arm, days in by_day.groupby("arm", sort=True)),
@@ -125,7 +129,7 @@ def _taken(assignments: Any, outcomes: Any, program: str | None) -> _Logs:
     arm = _as_text(put.arm)
     is_usable = ~(blank(put.user_id) | blank(arm) | put.assigned_at.isnull())
     return _Logs(
-        put.select("user_id", arm=arm, at=put.assigned_at, p=_no_dust(before), is_usable=is_usable),
+        put.select("user_id", arm=arm, at=put.assigned_at, p=without_dust(before), is_usable=is_usable),
         happened.select(
             "user_id", "ts", event=_as_text(happened.event), value=_number(happened.value, "value of outcomes")
         ),
@@ -145,10 +149,6 @@ def _number(column: Any, named: str) -> Any:
 def _known(number: Any) -> Any:
     """Numbers as they are, null where there is none."""
     return number.between(-LARGEST, LARGEST).ifelse(number, ibis.null("float64"))
-
-
-def _no_dust(number: Any) -> Any:
-    return number.abs().between(0, LEAST).ifelse(0.0, number)
 
 
 def _first(usable: ir.Table) -> ir.Table:
@@ -179,27 +179,45 @@ def _by_day(put: ir.Table) -> pd.DataFrame:
     return frame.sort_values(["day", "arm"], ignore_index=True)
 
 
-def _parts(put: ir.Table, outcomes: ir.Table, users: int) -> Iterator[tuple[ir.Table, ir.Table]]:
-    """Assignments and outcomes of so many users as are counted at once."""
-    parts = math.ceil(users / AT_ONCE) if is_in_duckdb(outcomes) else 1
+def _parts(users: int, outcomes: ir.Table) -> int:
+    """In how many parts users are counted."""
+    parts = 1
+    while users > parts * AT_ONCE and is_in_duckdb(outcomes):
+        parts *= 2
+    return parts
+
+
+def _added(
+    put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], window_days: float | None, *, parts: int
+) -> Adding:
+    """The sums over all users, part by part by the last bits of the user."""
+    sums = Adding(measures)
     for part in range(parts):
-        yield _part(put, part, parts), _part(outcomes, part, parts)
+        sums.add(_by_arm(_part(put, part, parts), _part(outcomes, part, parts), measures, window_days))
+    return sums
 
 
 def _part(table: ir.Table, part: int, parts: int) -> ir.Table:
     if parts == 1:
         return table
     number = table.user_id if table.user_id.type().is_integer() else table.user_id.hash()
-    return table.filter((number % parts).abs() == part)
+    return table.filter((number & (parts - 1)) == part)
 
 
 def _seen(outcomes: ir.Table) -> tuple[ir.Table, datetime | None]:
-    """The outcomes with known values alone, and the latest time. Values are guarded only where some need it."""
-    known = outcomes.value.between(-LARGEST, LARGEST).ifelse(1, 0).sum().fill_null(0)
-    seen = _row(outcomes.aggregate(latest=outcomes.ts.max(), given=outcomes.value.count(), known=known))
-    if seen["known"] < seen["given"]:
-        outcomes = outcomes.mutate(value=_known(outcomes.value))
-    return outcomes, _instant(seen["latest"])
+    """The outcomes, guarded where a value is seen to be unknown, and the latest time.
+
+    Guarding 50M values takes a tenth of all; files note down their least and largest value, but pass over NaN.
+    """
+    ts, value = outcomes.ts, outcomes.value
+    seen = _row(outcomes.aggregate(latest=ts.max(), low=value.min(), high=value.max(), given=value.count()))
+    bounds = (seen["low"], seen["high"])  # Spark has none where there is a NaN
+    are_known = not seen["given"] or all(bound is not None and abs(bound) <= LARGEST for bound in bounds)
+    return outcomes if are_known else _guarded(outcomes), _instant(seen["latest"])
+
+
+def _guarded(outcomes: ir.Table) -> ir.Table:
+    return outcomes.mutate(value=_known(outcomes.value))
 
 
 def _by_arm(put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], window_days: float | None) -> list[Row]:
@@ -207,10 +225,10 @@ def _by_arm(put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], wind
     users = _by_user(put, outcomes, measures, window_days)
     arms = put.select("user_id", "arm", *(name for name in ("p", "has_p") if name in put.columns))
     each = users.left_join(arms, users.who == arms.user_id)
-    each = each.mutate(**{name: value for i, m in enumerate(measures) for name, value in _own(each, m, i).items()})
+    each = each.mutate(**{name: value for i, m in enumerate(measures) for name, value in own_of(each, m, i).items()})
     summed: dict[str, Any] = {"early": each.early.sum(), "late": each.late.sum()}
     for place, measure in enumerate(measures):
-        products = _products(each, measure, place)
+        products = products_of(each, measure, place)
         summed |= {f"{name}_{place}": value.sum().fill_null(0.0) for name, value in products.items()}
     rows: list[Row] = each.group_by("arm").aggregate(**summed).to_pyarrow().to_pylist()
     return rows
@@ -225,112 +243,9 @@ def _by_user(put: ir.Table, outcomes: ir.Table, measures: Sequence[Measure], win
         is_late, counts = beside.ts > end, counts & (beside.ts <= end)
     who = counts.ifelse(beside.user_id, ibis.null(beside.user_id.type()))
     placed = beside.select("event", "value", who=who, is_early=is_early, is_late=is_late)
-    needed = {name: one(placed) for measure in measures for name, one in _needed(measure).items()}
+    needed = {name: one(placed) for measure in measures for name, one in needed_of(measure).items()}
     late = placed.count(where=placed.is_late) if window_days is not None else ibis.literal(0, "int64")
     return placed.group_by("who").aggregate(early=placed.count(where=placed.is_early), late=late, **needed)
-
-
-def _needed(measure: Measure) -> dict[str, Any]:
-    """Column name -> how it is summed over the outcomes of a user; the same for two measures when it is the same."""
-    parts = {_counts(measure.above): _count(measure.above)}
-    if measure.what == "value":
-        parts = {f"value of {_spelled(measure.above)}": _value(measure.above)}
-    return parts | ({_counts(measure.below): _count(measure.below)} if measure.below else {})
-
-
-def _spelled(events: Sequence[str]) -> str:
-    return repr(sorted(set(events)))
-
-
-def _counts(events: Sequence[str]) -> str:
-    return f"count of {_spelled(events)}"
-
-
-def _count(events: Sequence[str]) -> Callable[[ir.Table], Any]:
-    return lambda table: table.count(where=table.event.isin(list(events))) if events else table.count()
-
-
-def _value(events: Sequence[str]) -> Callable[[ir.Table], Any]:
-    return lambda table: table.value.sum(where=table.event.isin(list(events)) if events else None)
-
-
-def _own(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
-    """Numerator and, for a ratio, denominator of every user."""
-    if measure.what == "value":
-        y = _no_dust(each[f"value of {_spelled(measure.above)}"].fill_null(0.0))
-    else:
-        times = each[_counts(measure.above)]
-        y = (times > 0).ifelse(1, 0).cast("float64") if measure.what == "users" else times.cast("float64")
-    below = {f"below_{place}": each[_counts(measure.below)].cast("float64")} if measure.below else {}
-    return {f"above_{place}": y, **below}
-
-
-def _products(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
-    """Field of `Sums` -> what is summed over users.
-
-    The square and the cube of 0 or 1 are itself, and where all users have a pre_value, sums over these are the whole.
-    """
-    y = each[f"above_{place}"]
-    found = {"y": y} if measure.what == "users" else {"y": y, "yy": y * y, "yyy": y * y * y}
-    if measure.what == "events":
-        found["actors"] = (y > 0).ifelse(1, 0).cast("float64")
-    if measure.what == "value":
-        found["actors"] = each[f"value of {_spelled(measure.above)}"].notnull().ifelse(1, 0).cast("float64")
-    if "p" in each.columns:
-        found["yp"] = y * each.p
-    if "has_p" in each.columns:
-        known = each.has_p.ifelse(y, 0.0)
-        found |= {"y_p": known} if measure.what == "users" else {"y_p": known, "yy_p": known * y}
-    if measure.below:
-        x = each[f"below_{place}"]
-        found |= {"x": x, "xx": x * x, "xy": x * y}
-    return found
-
-
-class _Before(NamedTuple):
-    """What is known from before the assignment: `p`, `pp` and `n_p` of `Sums`."""
-
-    p: float
-    pp: float
-    n_p: int
-
-
-class _Adding:
-    """Sums of the parts, added up: (arm, column) -> sum."""
-
-    def __init__(self, measures: Sequence[Measure]) -> None:
-        self._measures = measures
-        self._sums: defaultdict[tuple[Any, str], float] = defaultdict(float)
-        self.early = self.late = 0
-
-    def add(self, rows: Sequence[Row]) -> None:
-        """Add what one part gave."""
-        for row in rows:
-            self.early += int(row.pop("early"))
-            self.late += int(row.pop("late"))
-            arm = row.pop("arm")
-            for column, value in row.items():
-                self._sums[arm, column] += value
-
-    def arm(self, arm: str, days: pd.DataFrame) -> Arm:
-        """The arm, whose users and what is known from before are counted by day."""
-        n, n_p, p, pp = (days[column].sum() for column in ("n", "n_p", "p", "pp"))
-        before = _Before(float(p), float(pp), int(n_p))
-        sums = {m.name: self._of(arm, place, before) for place, m in enumerate(self._measures)}
-        return Arm(arm, int(n), sums)
-
-    def _of(self, arm: str, place: int, before: _Before) -> Sums:
-        """The sums of one measure. What was not summed is the same as another sum: see `_products`."""
-
-        def got(field: str, otherwise: float = 0.0) -> float:
-            return self._sums.get((arm, f"{field}_{place}"), otherwise)
-
-        y = got("y")
-        yy, yyy = got("yy", y), got("yyy", y)
-        y_p = got("y_p", y if before.n_p else 0.0)
-        yy_p = got("yy_p", y_p if self._measures[place].what == "users" else yy if before.n_p else 0.0)
-        x, xx, xy, actors = got("x"), got("xx"), got("xy"), round(got("actors", y))
-        return Sums(y, yy, yyy, x, xx, xy, before.p, before.pp, got("yp"), before.n_p, y_p, yy_p, actors)
 
 
 def _row(table: ir.Table) -> Row:
