@@ -94,9 +94,9 @@ def test_down_is_a_fall_and_worth_as_much() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"weekly_units": None}, "needs weekly_units"),
-        ({"weekly_units": None, "baseline": None}, "needs baseline and weekly_units"),
-        ({"mde_relative": None}, "needs mde_relative"),
+        ({"weekly_units": None}, "needs weekly users"),
+        ({"weekly_units": None, "baseline": None}, "needs a baseline and weekly users"),
+        ({"mde_relative": None}, "needs a change worth finding"),
         ({"weekly_units": 0}, "weekly_units came as 0; allowed is above 0"),
         ({"baseline": 0}, "baseline came as 0; allowed is a rate between 0 and 1"),
         ({"baseline": 1}, "baseline came as 1; allowed is a rate between 0 and 1"),
@@ -271,7 +271,7 @@ def test_a_test_proposed_by_the_triangulation_enters() -> None:
     row = {"idea": "Lift test of Meta", "surface": "Meta", "primary_metric": "conversions", "mde_relative": 0.04,
            "direction": "up", "earliest_start": date(2026, 11, 7), "value_per_unit_lift": 90.0}  # fmt: skip
     found = only(row)
-    assert (found.state, found.reason) == ("unknown", "needs baseline and weekly_units")
+    assert (found.state, found.reason) == ("unknown", "needs a baseline and weekly users")
 
 
 def test_a_frame_is_checked_like_the_file() -> None:

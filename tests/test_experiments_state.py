@@ -247,7 +247,7 @@ def test_an_idea_is_taken_and_nothing_of_the_plan_before_it(state: ExperimentsSt
     assert (plan.window_days, plan.planned_units) == (None, None)
     assert plan.alpha == 0.1, "how it is tested stays"
     for name, said in (
-        ("Money back for thirty days", "needs baseline; fill it in backlog.csv first"),
+        ("Money back for thirty days", "needs a baseline; fill it in backlog.csv first"),
         ("Nonsense", "The backlog has no idea 'Nonsense'"),
     ):
         with pytest.raises(UserError, match=said):

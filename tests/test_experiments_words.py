@@ -42,7 +42,7 @@ def test_headline(changes: dict[str, Any], said: str) -> None:
 def test_waiting() -> None:
     assert words.waiting(a_plan()) == (
         "The smallest change that is seen: 35.8 % after 1 week and 24.9 % after 2 weeks. If the change works, the "
-        "control arm goes without 55 of it by then."
+        "control arm has 55 fewer of “conversion” by then."
     )  # 1,100 users of the control arm, 5 points each: 55
     assert words.waiting(a_plan(weekly_units=None)) == ""
     assert words.waiting(a_plan(weekly_units=5000)).startswith("The smallest change that is seen: 16.3 % after 1 week.")

@@ -56,7 +56,8 @@ def seen_by_week(plan: Plan) -> alt.LayerChart:
         .transform_filter("datum.is_end")
     )
     rule = alt.Chart(alt.NamedData("wanted")).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("wanted:Q"))
-    label = alt.Chart(alt.NamedData("wanted")).mark_text(align="left", dy=-8, dx=4, color=ORANGE).encode(
+    beside = 12 if frame["seen"].max() > abs(plan.relative_effect) else -8  # the side where the curve is not
+    label = alt.Chart(alt.NamedData("wanted")).mark_text(align="left", dy=beside, dx=4, color=ORANGE).encode(
         y=alt.Y("wanted:Q"), x=alt.XValue(0), text="said:N"
     )  # fmt: skip
     where = f", reached in week {plan.weeks}" if plan.weeks and frame["is_end"].any() else ""
@@ -115,7 +116,7 @@ def daily_peeks(plan: Plan) -> alt.LayerChart:
         x=x, y=y, tooltip=draw.tooltip(day="Looks", said="False alarms")
     )  # fmt: skip
     rule = alt.Chart(alt.NamedData("meant")).mark_rule(color=INK, strokeDash=[5, 4]).encode(y=alt.Y("alpha:Q"))
-    label = alt.Chart(alt.NamedData("meant")).mark_text(align="left", dy=-8, dx=4).encode(
+    label = alt.Chart(alt.NamedData("meant")).mark_text(align="left", dy=12, dx=4).encode(
         y=alt.Y("alpha:Q"), x=alt.XValue(0), text="said:N"
     )  # fmt: skip
     text = (

@@ -58,7 +58,7 @@ def _size(plan: Plan) -> str:
 
 def _one_variable(plan: Plan) -> str:
     if plan.variables_changed is None:
-        return "how many things differ between the arms (variables_changed) is not said; count them"
+        return "how many things differ between the arms is not said; count them"
     if plan.variables_changed == 1:
         return ""
     changed = count(plan.variables_changed, "variable")

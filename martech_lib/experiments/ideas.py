@@ -14,7 +14,7 @@ from martech_lib.experiments.plan import Plan, plan
 
 State = Literal["fits", "no room", "too long", "unknown"]
 POINTS = ("impact", "confidence", "ease")
-SIZES = ("baseline", "mde_relative", "weekly_units")
+SIZES = {"baseline": "a baseline", "mde_relative": "a change worth finding", "weekly_units": "weekly users"}
 NEEDED = (*POINTS, *SIZES, "value_per_unit_lift")
 UP, DOWN = ("up", "rise", "raise", "increase", "higher"), ("down", "fall", "lower", "decrease", "reduce")
 
@@ -136,7 +136,7 @@ def _signed(mde: float | None, direction: str | None) -> tuple[float | None, str
 
 
 def _sized(row: Mapping[str, Any], mde: float | None, errors: Errors) -> _Sized:
-    lacking = [name for name in SIZES if row.get(name) is None]
+    lacking = [words for name, words in SIZES.items() if row.get(name) is None]
     if lacking:
         return _Sized(None, None, None, f"needs {listed(lacking)}")
     try:

@@ -84,9 +84,13 @@ def waiting(plan: Plan) -> str:
             f" Visitors come back: {count(plan.weeks, 'week')} bring {number(float(last['units']))} unique users, not "
             f"{number(linear)}."
         )
-    unit = "of it" if metric_of(plan.primary_metric).kind == "rate" else "in its unit"
+    metric = metric_of(plan.primary_metric)
     forgone = number(abs(float(last["forgone"])))
-    return f"{said} If the change works, the control arm goes without {forgone} {unit} by then."
+    less, more = ("fewer of", "more of") if metric.kind == "rate" else ("less in all of", "more in all of")
+    of = metric.above if metric.kind == "rate" else metric.name
+    return (
+        f"{said} If the change works, the control arm has {forgone} {less if plan.effect > 0 else more} “{of}” by then."
+    )
 
 
 def looking(plan: Plan) -> str:
