@@ -64,6 +64,17 @@ def test_too_few_buyers_have_no_interval() -> None:
     assert len(list(refused_rows(found.readings))) == 3
 
 
+def test_a_control_that_is_not_told_from_none_has_no_lift() -> None:
+    """One large order among small ones: Fieller's set of ratios has no end."""
+    plan = a_plan(primary_metric="order value per user", baseline=1.0, mde=0.5, sd=5.0, planned_units=400)
+    few = [190.0, *[1.0] * 5, *[0.0] * 194]
+    found = experiments.read(plan, *valued({"control": few, "treated": [3.0] * 190 + [0.0] * 10}))
+    told = line(found, "order value per user").beside
+    assert told.lift is None and told.difference is not None and told.difference.lower > -1
+    assert told.reason == "the control's value cannot be told from none, so that there is no relative difference"
+    assert found.sentence == "Inconclusive: the change of order value per user lies between 0.00 and 3.75."
+
+
 def test_a_ratio_of_two_events() -> None:
     plan = a_plan(primary_metric="click per impression", baseline=0.25, mde=0.2, sd=0.25, planned_units=400)
     assignments, _ = world({"control": (200, {}), "treated": (200, {})})

@@ -188,7 +188,7 @@ def test_every_field_that_is_asked_is_a_parameter() -> None:
         ({"power": 1.0}, "power came as 1"),
         ({"split": "50/60"}, "shares of all arms add up to 1"),
         ({"split": "100"}, "allowed are 2 to 20 arms"),
-        ({"looks": "2.5"}, "looks came as '2.5'; allowed is a whole number"),
+        ({"looks": "2.5"}, "looks came as 2.5; allowed is a whole number"),
         ({"primary_metric": ""}, "primary_metric is blank"),
         ({"primary_metric": "order value per user"}, "whose size needs sd"),
         ({"rule": "daily"}, "rule came as 'daily'"),

@@ -36,14 +36,14 @@ def percent(share: float | None, digits: int = 1) -> str:
     if _is_blank(share):
         return UNKNOWN
     assert share is not None
-    return f"{share * 100:.{digits}f} %"
+    return f"{share * 100:z.{digits}f} %"
 
 
 def number(value: float | None, digits: int = 0) -> str:
     """1,234 or 2.18; "unknown" when blank."""
     if _is_blank(value):
         return UNKNOWN
-    return f"{value:,.{digits}f}"
+    return f"{value:z,.{digits}f}"
 
 
 def count(n: int, singular: str, *, plural: str = "") -> str:

@@ -118,7 +118,7 @@ def _choice(name: str, value: Any) -> str:
 def _whole(name: str, value: Any) -> int:
     number, (least, most) = _number(name, value), WHOLES[name]
     if number != round(number) or not least <= number <= most:
-        raise UserError(f"{name} came as '{shown(value)}'; allowed is a whole number from {least} to {most:,}.")
+        raise UserError(f"{name} came as {number:g}; allowed is a whole number from {least} to {most:,}.")
     return round(number)
 
 
@@ -168,7 +168,7 @@ def _refuse_metric_without_size(found: Mapping[str, Any]) -> None:
     if mde == 0:
         raise UserError("mde came as 0; allowed is any other number: no test is large enough to find no change.")
     effect = mde * baseline if found.get("relative") else mde
-    if metric.kind == "rate" and found.get("sd") is None:
+    if metric.kind == "rate":
         refuse_rates(baseline, effect)
         return
     if found.get("sd") is None:

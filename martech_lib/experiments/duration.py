@@ -79,7 +79,7 @@ def in_weeks(plan: Plan, week: npt.NDArray[np.int_]) -> pd.DataFrame:
 def power_curve(plan: Plan, *, points: int = 49) -> pd.DataFrame:
     """Chance to see effects of other sizes at the planned units: effect, effect_relative, power; both directions."""
     most = 2 * abs(plan.effect)
-    room = (-plan.baseline * 0.999, (1 - plan.baseline) * 0.999) if plan.sd is None else (-math.inf, math.inf)
+    room = (-plan.baseline * 0.999, (1 - plan.baseline) * 0.999) if plan.spread is None else (-math.inf, math.inf)
     effects = np.linspace(max(-most, room[0]), min(most, room[1]), points)
     power = [_power_at(plan, float(effect)) for effect in effects]
     return pd.DataFrame({"effect": effects, "effect_relative": effects / plan.baseline, "power": power})
@@ -89,8 +89,8 @@ def least_seen(plan: Plan, control_units: Array) -> Array:
     """The smallest change in the planned direction that each number of control units sees, in the metric's unit."""
     effective = control_units / plan.size.inflation / (1 - plan.correlation**2)
     critical, ratio = normal_quantile(1 - plan.size.alpha / plan.tails), least_ratio(plan)
-    if plan.sd is not None:
-        needed = (critical + normal_quantile(plan.power)) * plan.sd * math.sqrt(1 + 1 / ratio)
+    if plan.spread is not None:
+        needed = (critical + normal_quantile(plan.power)) * plan.spread * math.sqrt(1 + 1 / ratio)
         return np.asarray(needed / np.sqrt(effective))
     rate = plan.baseline if plan.effect > 0 else 1 - plan.baseline
     return least_rise_seen(rate, effective, ratio=ratio, critical=critical, power=plan.power)

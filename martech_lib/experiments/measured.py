@@ -104,9 +104,7 @@ def _means(metric: Metric, control: Arm, treated: Arm, level: float, actors: int
     if actors < LEAST or math.isnan(samples[0].mean + samples[1].mean):
         reason = f"{actors} users with the event in an arm; at least {LEAST} are needed for an interval"
         return Beside(metric, treated.arm, *samples, None, None, "", actors, reason)
-    told = compared(*samples, level=level)
-    lift = None if math.isnan(told.lift.estimate) else told.lift
-    return Beside(metric, treated.arm, *samples, told.difference, lift, told.method, actors)
+    return _compared(metric, treated.arm, samples, level)
 
 
 def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
@@ -118,8 +116,16 @@ def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
             reason=f"the past is known of {percent(min(known), 0)} of an arm's users, so that it is not used"
         )
     samples = adjusted(*(_pair(arm.sums[metric.name]) for arm in (control, treated)))
+    told = _compared(metric, treated.arm, samples, level)
+    return told._replace(method=f"{told.method} after CUPED")
+
+
+def _compared(metric: Metric, arm: str, samples: tuple[Sample, Sample], level: float) -> Beside:
     told = compared(*samples, level=level)
-    return Beside(metric, treated.arm, *samples, told.difference, told.lift, f"{told.method} after CUPED", 0)
+    if math.isfinite(told.lift.lower) and math.isfinite(told.lift.upper):
+        return Beside(metric, arm, *samples, told.difference, told.lift, told.method, 0)
+    reason = "the control's value cannot be told from none, so that there is no relative difference"
+    return Beside(metric, arm, *samples, told.difference, None, told.method, 0, reason)
 
 
 def _pair(sums: Sums) -> Paired:

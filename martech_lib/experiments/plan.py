@@ -44,7 +44,7 @@ class Plan:
         variables_changed: How many things differ between the arms; None where not said.
         growth: Unique users grow like days ** growth: 1 where all are new, about .7 where many return.
         method: How a rate's size is counted, one of `core.power.METHODS`.
-        sd: Standard deviation by user of a mean or ratio; None for a rate.
+        sd: Standard deviation by user of a mean or ratio; of no use for a rate, like `skew`.
         skew: Skewness by user of a mean; 0 where unknown.
         correlation: Of the metric with its own past by user, which takes variance out (CUPED); 0 for none.
         many: How several arms are held to one alpha, dunnett or holm.
@@ -89,6 +89,11 @@ class Plan:
     def kind(self) -> Kind:
         """rate, mean or ratio."""
         return metric_of(self.primary_metric).kind
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation by user; None for a rate, whose spread follows from its baseline."""
+        return None if self.kind == "rate" else self.sd
 
     @property
     def effect(self) -> float:

@@ -59,8 +59,13 @@ def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.Dat
 
 
 def _furthest(counts: dict[str, int], planned: dict[str, float]) -> str:
+    """The arm that is furthest off; one without users before all others."""
     total = sum(counts.values())
-    return max(counts, key=lambda arm: (abs(counts[arm] - planned[arm] * total) / (planned[arm] * total) ** 0.5, arm))
+
+    def distance(arm: str) -> float:
+        return abs(counts[arm] - planned[arm] * total) / (planned[arm] * total) ** 0.5
+
+    return max(counts, key=lambda arm: (not counts[arm], distance(arm), arm))
 
 
 def _worst_day(by_day: pd.DataFrame, planned: dict[str, float]) -> date | None:

@@ -104,7 +104,7 @@ def size_of(plan: Plan) -> Size:
     inflation = (drift / plain) ** 2 if has_looks(plan) else 1.0
     once = units_at(plan, plan.effect, alpha=alpha)
     units = once * inflation * _for_every(plan, drift)
-    for_skew = math.ceil(PER_SKEW * plan.skew**2)
+    for_skew = 0 if plan.spread is None else math.ceil(PER_SKEW * plan.skew**2)
     least = max(units, for_skew * plan.split[0] / min(plan.split))
     if not least < LARGEST:
         raise UserError(f"mde came as {plan.mde:g}; it needs {least:.3g} units an arm: give a larger change.")
@@ -167,16 +167,18 @@ def units_at(plan: Plan, effect: float, *, alpha: float) -> float:
 def spread_at(plan: Plan, effect: float) -> Spread:
     """Standard deviations of the smallest arm beside the control, what the past explains taken out."""
     left, ratio = math.sqrt(1 - plan.correlation**2), least_ratio(plan)
-    if plan.sd is None:
+    if plan.spread is None:
         told = spread_of_rates(plan.baseline, plan.baseline + effect, ratio=ratio, method=plan.method)
     else:
-        told = spread_of_means(plan.sd, ratio=ratio)
+        told = spread_of_means(plan.spread, ratio=ratio)
     return Spread(told.null * left, told.real * left)
 
 
 def difference_at(plan: Plan, effect: float) -> float:
     """The effect as the plan's method measures it."""
-    return effect if plan.sd is not None else difference_of(plan.baseline, plan.baseline + effect, method=plan.method)
+    return (
+        effect if plan.spread is not None else difference_of(plan.baseline, plan.baseline + effect, method=plan.method)
+    )
 
 
 def _for_every(plan: Plan, drift: float) -> float:

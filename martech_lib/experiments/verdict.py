@@ -97,7 +97,7 @@ def _harm(lines: Sequence[Line]) -> str:
 
 
 def _overstated(curse: float) -> str:
-    return f" Expect less: a win by this rule shows {number(curse, 2)} times the true effect on average."
+    return f" Expect less: where the planned effect is true, a win shows {number(curse, 2)} times it on average."
 
 
 def _unread(lines: Sequence[Line]) -> str:
