@@ -76,6 +76,7 @@ def products_of(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
 
 
 def without_dust(number: Any) -> Any:
+    """The number, 0 where it is too small for products."""
     return number.abs().between(0, LEAST).ifelse(0.0, number)
 
 

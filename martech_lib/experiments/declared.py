@@ -19,9 +19,11 @@ TEXTS = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "one_sided_reason", "surface", "owner",
 )  # fmt: skip
 CHOICES = {"rule": RULES, "method": METHODS, "many": ("dunnett", "holm"), "power_of": ("best", "every")}
+LEAST_ALPHA = 1e-6
+LEAST_EFFECT = 1e-9  # of a rate, or of the standard deviation: what needs more users than there are
 # Field -> least, most, whether both ends are allowed, and the words for it.
 NUMBERS: Mapping[str, tuple[float, float, bool, str]] = {
-    "alpha": (0.0, 0.5, False, "between 0 and 0.5, such as 0.05 (a share, not a percent)"),
+    "alpha": (LEAST_ALPHA, 0.5, False, f"between {LEAST_ALPHA:f} and 0.5, such as 0.05 (a share, not a percent)"),
     "power": (0.0, 1.0, False, "between 0 and 1, such as 0.8; no finite test finds every effect"),
     "growth": (0.0, 1.0, False, "above 0 and up to 1: 1 where every visitor is new, about 0.7 where many return"),
     "weekly_units": (0.0, 1e12, False, "above 0: unique users in a week"),
@@ -53,6 +55,7 @@ def allowed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
         if default is MISSING and name not in filled:
             raise UserError(f"{name} is blank; a plan needs name, primary_metric, baseline and mde.")
     found = {name: _typed(name, value) for name, value in filled.items()}
+    refuse_idle(found.get("alpha", defaults["alpha"]), found.get("power", defaults["power"]))
     _refuse_metric_without_size(found)
     return found
 
@@ -180,6 +183,14 @@ def _refuse_metric_without_size(found: Mapping[str, Any]) -> None:
         raise UserError("baseline came as 0; allowed is any other number: changes are told relative to it.")
     if found.get("relative") and baseline <= 0:
         raise UserError(f"baseline came as {baseline:g}; a relative mde needs a baseline above 0.")
+    if abs(effect) < LEAST_EFFECT * found["sd"]:
+        raise UserError(f"mde came as {mde:g}, which no test is large enough to find: give a larger change.")
+
+
+def refuse_idle(alpha: float, power: float) -> None:
+    """Raise UserError when a plan would see its effect no more often than it sees one where there is none."""
+    if power <= alpha:
+        raise UserError(f"power came as {power:g}; allowed is above alpha, {alpha:g}: a coin does as well.")
 
 
 def refuse_rates(baseline: float, effect: float) -> None:
@@ -190,6 +201,8 @@ def refuse_rates(baseline: float, effect: float) -> None:
             f"baseline came as {baseline:g}; allowed is a rate between 0 and 1, such as 0.05: at 0 or 1 nothing varies."
             f"{meant if 1 < baseline < 100 else ''}"
         )
+    if abs(effect) < LEAST_EFFECT:
+        raise UserError(f"mde came to {effect:g}, which no test is large enough to find: give a larger change.")
     if not 0 < baseline + effect < 1:
         raise UserError(
             f"mde leads from {baseline:g} to {baseline + effect:g}, which is no rate; allowed is a change that stays "

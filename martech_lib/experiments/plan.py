@@ -178,4 +178,6 @@ def plan(*, name: str, primary_metric: str, baseline: float, mde: float, **decla
 
 def plan_from(given: Mapping[str, Any]) -> Plan:
     """A plan from its fields by name, as a card, a link or a form holds them. Raises UserError."""
-    return Plan(**allowed(given, {field.name: field.default for field in fields(Plan)}))
+    made = Plan(**allowed(given, {field.name: field.default for field in fields(Plan)}))
+    _ = made.size  # refuses what no finite test finds
+    return made

@@ -24,7 +24,7 @@ from martech_lib.core.power import (
 )
 from martech_lib.core.sequential import boundaries, drift_for, walk
 from martech_lib.core.stats import normal_cdf, normal_quantile
-from martech_lib.experiments.declared import refuse_rates
+from martech_lib.experiments.declared import LEAST_ALPHA, refuse_idle, refuse_rates
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
@@ -204,10 +204,11 @@ def _chance_of_every(plan: Plan, drift: float, growth: float) -> float:
 
 
 def _refuse(*, alpha: float, power: float, ratio: float, tails: int, method: str) -> None:
-    if not 0 < alpha < 0.5:
-        raise UserError(f"alpha came as {alpha:g}; allowed is between 0 and 0.5, such as 0.05.")
+    if not LEAST_ALPHA < alpha < 0.5:
+        raise UserError(f"alpha came as {alpha:g}; allowed is between {LEAST_ALPHA:f} and 0.5, such as 0.05.")
     if not 0 < power < 1:
         raise UserError(f"power came as {power:g}; allowed is between 0 and 1, such as 0.8: no test finds everything.")
+    refuse_idle(alpha, power)
     if not 0 < ratio < math.inf:
         raise UserError(f"ratio came as {ratio:g}; allowed is above 0: units of the other arm for each of the control.")
     if tails not in (1, 2):
