@@ -117,6 +117,12 @@ def test_all_that_is_missing_is_told_at_once(folder: Path) -> None:
     assert all(said in str(told.value) for said in ("no hypothesis", "not said", "3 looks", "downstream metric"))
 
 
+def test_an_id_that_is_no_name_of_a_file_has_no_next(folder: Path) -> None:
+    (folder / "experiments.csv").write_text("id,name,start\n../../evil-007,Old,2026-01-01\n")
+    assert experiments.register(Workspace.open(folder), a_good_plan()).id == "X-001"
+    assert [path.name for path in folder.rglob("*.yaml")] == ["X-001.yaml"]
+
+
 def test_a_name_stands_once(folder: Path) -> None:
     ws = Workspace.open(folder)
     experiments.register(ws, a_good_plan())
@@ -242,6 +248,10 @@ def test_who_and_where_may_change() -> None:
         ("id: 1\nfingerprint: f\nplan: {name: T, primary_metric: a, baseline: 0.2, mde: 0.1, split: 5}\n", "split came as '5'"),
         ("id: 1\nfingerprint: f\nplan: {name: T, primary_metric: a, baseline: 0.2, mde: 0.1, guardrail_metrics: 5}\n", "guardrail_metrics came as '5'"),
         ("id: 1\nfingerprint: f\nplan: {name: T, primary_metric: a, baseline: [1], mde: 0.1}\n", "baseline came as"),
+        ("id: 1\nfingerprint: f\nplan: {name: [[T]], primary_metric: a, baseline: 0.2, mde: 0.1}\n", "holds more than words"),
+        ("id: 1\nfingerprint: f\nplan: &p {name: *p, primary_metric: a, baseline: 0.2, mde: 0.1}\n", "holds more than words"),
+        ("id: 1\nfingerprint: f\nplan: {1: T}\n", "holds more than words"),
+        ("[" * 5_000, "The card is no YAML"),
         ("id: 1\nfingerprint: f\nplan: {nam: T}\n", "'nam' is no field of a plan; did you mean name"),
     ],
 )  # fmt: skip

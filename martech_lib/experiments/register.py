@@ -98,7 +98,8 @@ def refuse_what_does_not_pass(plan: Plan) -> None:
 
 def next_id(ids: Iterable[str]) -> str:
     """The id after the highest of its kind: X-014 after X-013."""
-    found = [match for match in (re.fullmatch(r"(.*?)(\d+)", one.strip()) for one in ids) if match]
+    # What else an id may hold makes no name of a file.
+    found = [match for match in (re.fullmatch(r"([\w .-]*?)(\d+)", one.strip()) for one in ids) if match]
     if not found:
         return FIRST
     last = max(found, key=lambda match: (int(match[2]), match[1]))
@@ -171,13 +172,22 @@ def read_card(text: str) -> Card:
 
     try:
         told = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"The card is no YAML: {shown(str(error).splitlines()[0])}.") from error
     if not isinstance(told, dict) or not isinstance(told.get("plan"), dict) or "fingerprint" not in told:
         raise UserError("The card lacks `id`, `fingerprint` or `plan`; take it as it was downloaded.")
+    _refuse_nested(told["plan"])
     plan = plan_from(told["plan"])
     written = str(told["fingerprint"])
     return Card(str(told.get("id", "")), plan, plan.fingerprint == written, written)
+
+
+def _refuse_nested(plan: Mapping[Any, Any]) -> None:
+    """Raise UserError for lists of lists and the like: by anchors a few words of YAML can stand for gigabytes."""
+    for name, value in plan.items():
+        parts = value if isinstance(value, list) else [value]
+        if not isinstance(name, str) or any(isinstance(part, (list, dict, set)) for part in parts):
+            raise UserError("The card's plan holds more than words, numbers and lists of them; take it as downloaded.")
 
 
 def plan_of_card(text: str) -> Plan:
