@@ -127,8 +127,9 @@ function render({ model, el }) {
 
   const resized = new ResizeObserver(() => fit(place, shown));
   resized.observe(el);
-  const seen = new IntersectionObserver(([entry]) => {
-    model.set("in_view", entry.isIntersecting);
+  // A busy page tells several changes at once, the last one last.
+  const seen = new IntersectionObserver((changes) => {
+    model.set("in_view", changes.at(-1).isIntersecting);
     model.save_changes();
   });
   seen.observe(el);
