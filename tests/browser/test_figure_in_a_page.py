@@ -31,7 +31,11 @@ def button(label, new, text):
     made.on_click(pressed)
     return made
 
+told = ipywidgets.Label("not told yet")
+figure.observe(lambda change: setattr(told, "value", f"in view: {change['new']}"), "in_view")
+
 ipywidgets.VBox([
+    told,
     button("Start", start, "Three bars"),
     button("Other rows", spec({"c": 30, "a": 10}, words="Two bars"), "Two bars"),
     button("Other form", spec({"a": 1, "b": 2, "c": 3}, colour="black"), "Three black bars"),
@@ -92,6 +96,24 @@ def lengths(page: Page) -> list[float]:
     boxes = sorted((box["y"], box["width"]) for box in (bar.bounding_box() for bar in places.all()) if box)
     longest = max(width for _, width in boxes)
     return [round(width / longest, 2) for _, width in boxes]
+
+
+LATE = """
+const Real = IntersectionObserver;
+globalThis.IntersectionObserver = class extends Real {
+  constructor(tell) { super((changes, all) => tell([{ isIntersecting: false }, ...changes], all)); }
+};
+"""
+
+
+def test_a_busy_page_tells_two_changes_at_once_and_the_last_one_counts(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    context.add_init_script(LATE)
+    shown = context.new_page()
+    shown.goto(address)
+    expect(shown.locator(BARS)).to_have_count(3, timeout=60_000)
+    expect(shown.get_by_text("in view: True", exact=True)).to_be_visible(timeout=15_000)
+    context.close()
 
 
 def test_new_rows_go_into_the_drawing_that_stands(page: Page) -> None:
