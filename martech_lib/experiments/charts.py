@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -56,9 +58,11 @@ def seen_by_week(plan: Plan) -> alt.LayerChart:
         .transform_filter("datum.is_end")
     )
     rule = alt.Chart(alt.NamedData("wanted")).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("wanted:Q"))
-    beside = 12 if frame["seen"].max() > abs(plan.relative_effect) else -8  # the side where the curve is not
-    label = alt.Chart(alt.NamedData("wanted")).mark_text(align="left", dy=beside, dx=4, color=ORANGE).encode(
-        y=alt.Y("wanted:Q"), x=alt.XValue(0), text="said:N"
+    # Where the curve is not: above the line once it has been reached, below it until then.
+    is_early = bool(frame["is_end"].any()) and 2 * (plan.weeks or 0) <= frame["week"].max()
+    side: dict[str, Any] = {"align": "right", "dx": -4, "dy": -8} if is_early else {"align": "left", "dx": 4, "dy": 12}
+    label = alt.Chart(alt.NamedData("wanted")).mark_text(color=ORANGE, **side).encode(
+        y=alt.Y("wanted:Q"), x=alt.XValue("width" if is_early else 0), text="said:N"
     )  # fmt: skip
     where = f", reached in week {plan.weeks}" if plan.weeks and frame["is_end"].any() else ""
     text = (
