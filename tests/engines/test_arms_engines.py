@@ -14,7 +14,9 @@ import pytest
 from recount import recount
 from small_world import START
 
+from martech_lib import experiments
 from martech_lib.core.arms import Counted, Measure, counted
+from martech_lib.experiments import Readout
 
 ENGINES = ("postgres", "spark")
 USERS, ASSIGNED, OUTCOMES = 2_000, 2_600, 12_000
@@ -165,3 +167,29 @@ def test_values_as_large_and_as_small_as_can_be_stop_no_engine(engine: str, put:
         "outcomes": pa.table({"user_id": range(6), "ts": [start] * 6, "event": ["buy"] * 6, "value": values}),
     }
     same(read(put(engine)(tables)), read(_in_duckdb(tables)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_experiment_is_read_alike_in_every_engine(engine: str, put: Callable[[str], Put]) -> None:
+    """From the choice of the program to the sentence, and a bandit is recognised in each."""
+    plan = experiments.plan(
+        name="checkout", primary_metric="buy rate", baseline=0.2, mde=0.5, relative=True, split=(0.5, 0.5),
+        planned_units=1_500, window_days=DAYS, downstream_metric="revenue per user", guardrail_metrics=["clicks per buy"],
+    )  # fmt: skip
+    tables = dict(world("whole"))
+    arms = tables["assignments"].column("arm").to_pylist()
+    renamed = pa.array([{"Control": "control", "b variant": "b"}.get(arm) for arm in arms])
+    shares = pa.array([0.5] * len(arms))
+    tables["assignments"] = tables["assignments"].set_column(1, "arm", renamed).append_column("planned_share", shares)
+
+    def readout(connection: Any) -> Readout:
+        return experiments.read(plan, connection.table("assignments"), connection.table("outcomes"))
+
+    wanted, connection = readout(_in_duckdb(tables)), put(engine)(tables)
+    found = readout(connection)
+    assert (found.decision, found.sentence) == (wanted.decision, wanted.sentence)
+    assert wanted.decision != "refused"
+    pd.testing.assert_frame_equal(found.readings, wanted.readings, rtol=1e-9)
+    moving = pa.array(np.linspace(0.2, 0.8, len(arms)))
+    tables["assignments"] = tables["assignments"].drop_columns("planned_share").append_column("planned_share", moving)
+    assert "it is a bandit" in readout(put(engine)(tables)).sentence
