@@ -10,7 +10,7 @@ from typing import Literal
 from martech_lib.core.arms import Arm
 from martech_lib.core.many_arms import dunnett_p, holm
 from martech_lib.core.stats import Difference, normal_cdf
-from martech_lib.experiments.looks import Look, at_ends, ends_at, level_of_one, stages_of, z_of
+from martech_lib.experiments.looks import Ends, Look, at_ends, ends_at, level_of_one, stages_of, z_of
 from martech_lib.experiments.measured import Beside, beside
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
@@ -106,6 +106,7 @@ def _primary(plan: Plan, look: Look, metric: Metric, arms: Sequence[Arm]) -> Ite
         is_rejected = _rejects(plan, look, one.difference, adjusted)
         if has_looks(plan) and look.number:
             one = _read_at(plan, look, one, partial(again, arm), is_rejected=is_rejected)
+            adjusted = None if one.difference is None else min(1.0, one.difference.p * len(told))
         yield Line("primary", one, level, adjusted, is_rejected, better_of(plan))
 
 
@@ -140,7 +141,10 @@ def _read_at(plan: Plan, look: Look, told: Beside, again: Callable[[float], Besi
     """The comparison with its intervals as wide as the plan's looks make them; `again` reads it at another level."""
     if told.difference is None:
         return told
-    ends = ends_at(plan, look, z_of(told.difference), has_stopped=is_rejected)
+    way = better_of(plan) if plan.tails == 1 else 1
+    ends = ends_at(plan, look, way * z_of(told.difference), has_stopped=is_rejected)
+    if way < 0:
+        ends = Ends(ends.upper, ends.lower, -ends.middle, ends.p)
     read = cache(again)
     difference = at_ends(ends, told.difference, lambda level: _known(read(level).difference))
     lift = None if told.lift is None else at_ends(ends, told.lift, lambda level: _known(read(level).lift))

@@ -20,6 +20,7 @@ NEAR = 1e-6  # standard deviations that move no estimate
 MOST = 8.0  # standard deviations whose confidence level is told from 1
 SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
 FAR = 12.0  # standard deviations within which an end is looked for; no later look is reached with a Z beyond it
+HELD = (1e-6, 0.45)  # p-values that boundaries are asked for; below they are as good as none, above as good as 1
 LEAST_CHANCE = 1e-15  # that has a place on the scale of standard deviations
 
 
@@ -81,13 +82,13 @@ class Ends(NamedTuple):
         lower: Above the lower end.
         upper: Below the upper end.
         middle: Above the estimate, negative where below it.
-        p: p-value over the looks; None where it is that of one look.
+        p: p-value of the comparison, over the looks.
     """
 
     lower: float
     upper: float
-    middle: float = 0.0
-    p: float | None = None
+    middle: float
+    p: float
 
 
 def ends_at(plan: Plan, look: Look, z: float, *, has_stopped: bool) -> Ends:
@@ -100,10 +101,10 @@ def ends_at(plan: Plan, look: Look, z: float, *, has_stopped: bool) -> Ends:
     Args:
         plan: The plan.
         look: The look.
-        z: Z of what was found.
+        z: Z of what was found; of a one-sided plan in the direction that is hoped for.
         has_stopped: Whether the rule stops here.
     """
-    simple = Ends(min(look.z, MOST), min(look.z, MOST))
+    simple = Ends(min(look.z, MOST), min(look.z, MOST), 0.0, held_p(plan, look, z))
     is_beyond_all = look.number > 1 and abs(z) > FAR
     if plan.rule == "confidence_sequence" or is_beyond_all or not (has_stopped or look.is_last):
         return simple
@@ -124,14 +125,29 @@ def at_ends(ends: Ends, plain: Difference, at_level: Callable[[float], Differenc
         at_level: The same at another confidence level.
     """
     told = plain._replace(
-        lower=at_level(_level(ends.lower)).lower,
-        upper=at_level(_level(ends.upper)).upper,
-        p=plain.p if ends.p is None else ends.p,
-    )
+        lower=at_level(_level(ends.lower)).lower, upper=at_level(_level(ends.upper)).upper, p=ends.p
+    )  # fmt: skip
     if abs(ends.middle) < NEAR:
         return told
     beside = at_level(_level(abs(ends.middle)))
     return told._replace(estimate=beside.lower if ends.middle > 0 else beside.upper)
+
+
+def held_p(plan: Plan, look: Look, z: float) -> float:
+    """The least alpha at which the rule stops here: the p-value to an interval as wide as the boundary."""
+    from scipy.optimize import brentq
+
+    reached = abs(z) if plan.tails == 2 else z
+
+    def gap(alpha: float) -> float:
+        if plan.rule == "confidence_sequence":
+            return sequence_z(look.share, alpha=alpha * 2 / plan.tails) - reached
+        return boundaries(look.shares, rule=plan.rule, alpha=alpha, tails=plan.tails)[-1] - reached
+
+    least, most = HELD
+    if gap(most) >= 0:
+        return 1.0
+    return least if gap(least) <= 0 else float(brentq(gap, least, most, xtol=1e-7))
 
 
 def _level(deviations: float) -> float:
