@@ -134,10 +134,25 @@ def test_users_in_two_arms_and_outcomes_before_the_assignment_are_left_out() -> 
     assert aside["users in two arms"] == 3 and aside["outcomes before the assignment"] == 5
 
 
+def stranger(days: int) -> pd.DataFrame:
+    """An outcome of somebody else: so far the log reaches."""
+    return pd.DataFrame({"user_id": ["nobody"], "ts": [START + pd.Timedelta(days=days)], "event": ["conversion"]})
+
+
+def test_users_whose_window_is_open_are_waited_for() -> None:
+    assignments, outcomes = world(WIN)  # the last users come on day 14
+    waits = experiments.read(a_plan(window_days=14), assignments, pd.concat([outcomes, stranger(20)]))
+    assert waits.decision == "keep running"
+    assert "of its users came less than 14 days before the log ends" in waits.sentence
+    assert "refused" in set(waits.readings["status"])
+    assert experiments.read(a_plan(window_days=14), assignments, pd.concat([outcomes, stranger(28)])).decision == "ship"
+
+
 def test_outcomes_after_the_window_are_left_out() -> None:
     assignments, outcomes = world(WIN)
     late = outcomes.assign(ts=outcomes["ts"] + pd.Timedelta(days=7))
-    found = experiments.read(a_plan(window_days=7), assignments, pd.concat([outcomes.iloc[:400], late.iloc[400:]]))
+    happened = pd.concat([outcomes.iloc[:400], late.iloc[400:], stranger(21)])
+    found = experiments.read(a_plan(window_days=7), assignments, happened)
     assert found.counted.late == 219 + 274 - 400
     assert line(found).beside.treated.mean == pytest.approx((400 - 219) / N)
 

@@ -101,7 +101,7 @@ def test_the_past_is_taken_out_only_where_it_is_known_of_all() -> None:
     values = [float(n % 10) for n in range(200)]
     assignments, outcomes = valued({"control": values, "treated": [v + 0.5 + (n % 2) for n, v in enumerate(values)]})
     plain = line(experiments.read(plan, assignments, outcomes), "order value per user").beside
-    assert "the past is known of 0 % of an arm's users, so that it is not used" in plain.reason
+    assert "the past is unknown of 200 users of an arm, so that it is not used" in plain.reason
     known = assignments.assign(pre_value=values + values)
     paired = line(experiments.read(plan, known, outcomes), "order value per user").beside
     assert plain.difference is not None and paired.difference is not None

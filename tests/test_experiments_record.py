@@ -269,7 +269,7 @@ def test_a_follow_up_that_says_too_little(tmp_path: Path) -> None:
 
 def test_a_bandit_is_flagged_and_gives_no_ratio(tmp_path: Path) -> None:
     found = audited(tmp_path, shipped("B-1", 0.03, ("0.01", "0.02", "0.03"), allocation="bandit"))
-    assert found.flags == {"B-1": "read by inverse-propensity weights; the register's interval assumes fixed shares"}
+    assert found.flags == {"B-1": "a bandit, whose interval in the register assumes fixed shares"}
     assert found.winners[0].ratio is None and found.winners[0].held is True
 
 

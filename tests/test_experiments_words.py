@@ -142,7 +142,7 @@ def test_backlog_and_record_of_the_samples(company: str) -> None:
     )
     said = words.record(told)
     assert said.startswith(f"{decided:.0f} experiments were decided in the last whole quarter. ")
-    assert f"{breaks:.0%} of {len(told.ids)} experiments break".replace("%", " %", 1) in said
+    assert f"{breaks:.0%} of {len(told.ids)} experiments that could be judged break".replace("%", " %", 1) in said
     followed = [winner for winner in told.winners if winner.followup is not None]
     assert f"{held:.0%} of {len(followed)} winners that were followed up held (".replace("%", " %", 1) in said
     assert "28 looks raise 5.0 % false alarms to 27.5 %." in words.peeks(told)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from martech_lib.core.stats import Difference, Sample, freedom_of, student_p, student_quantile, welch
 
 LIKE = 0.5  # units of the smaller arm over the larger from which they are of like size
+FIRM = 1.5  # standard error of the log ratio, beyond which its interval spans factors of hundreds
 
 
 class Compared(NamedTuple):
@@ -37,17 +38,14 @@ class Compared(NamedTuple):
 def compared(control: Sample, treated: Sample, *, level: float) -> Compared:
     """The second mean beside the first."""
     is_like = min(control.n, treated.n) >= LIKE * max(control.n, treated.n)
-    if is_like or min(control.mean, treated.mean) <= 0:
+    if is_like or min(control.mean, treated.mean) <= 0 or _log_error(control, treated) > FIRM:
         return Compared(welch(control, treated, level=level), _fieller(control, treated, level=level), "Welch's t-test")
     return _by_ratio(control, treated, level=level)
 
 
 def _by_ratio(control: Sample, treated: Sample, *, level: float) -> Compared:
     """By the logarithm of the ratio; the difference is anchored in the mean of the larger arm."""
-    own = [arm.var / arm.mean**2 for arm in (control, treated)]
-    both = (control.n * own[0] + treated.n * own[1]) / (control.n + treated.n)
-    apart = own[0] / control.n + own[1] / treated.n
-    se = math.sqrt(max(apart, both / control.n + both / treated.n))
+    se = _log_error(control, treated)
     log, df = math.log(treated.mean / control.mean), freedom_of(control, treated)
     half = student_quantile((1 + level) / 2, df) * se
     p = student_p(log, se, df)
@@ -60,6 +58,14 @@ def _by_ratio(control: Sample, treated: Sample, *, level: float) -> Compared:
     )
     lift = Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), p)
     return Compared(difference, lift, "log-ratio test for arms of unlike size")
+
+
+def _log_error(control: Sample, treated: Sample) -> float:
+    """Standard error of the log ratio; the small arm is not believed to vary less than both together."""
+    own = [arm.var / arm.mean**2 for arm in (control, treated)]
+    both = (control.n * own[0] + treated.n * own[1]) / (control.n + treated.n)
+    apart = own[0] / control.n + own[1] / treated.n
+    return math.sqrt(max(apart, both / control.n + both / treated.n))
 
 
 def _fieller(control: Sample, treated: Sample, *, level: float) -> Difference:

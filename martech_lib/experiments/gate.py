@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from martech_lib.core.spoken import count, listed
+from martech_lib.core.spoken import count, listed, number
+from martech_lib.experiments.metrics import metric_of
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
 
+ENOUGH = 0.99  # of the needed users: a size settled elsewhere may be rounded otherwise
 PARTS = (
     ("We believe", r"\bwe believe\b"),
     ("for (whom)", r"\bfor\b"),
@@ -53,6 +56,12 @@ def _size(plan: Plan) -> str:
         return (
             "the unique users of a week (weekly_units) are unknown, so that nobody knows how long it takes; count them"
         )
+    needed = replace(plan, planned_units=None).total_units
+    if plan.total_units < needed * ENOUGH:
+        return (
+            f"the {number(plan.total_units)} planned users see the effect less often than planned; "
+            f"{number(needed)} are needed"
+        )
     return ""
 
 
@@ -87,7 +96,13 @@ def _downstream(plan: Plan) -> str:
         [] if plan.downstream_metric else ["a downstream metric (what must not fall later, such as trial to paid)"]
     )
     lacking += [] if plan.guardrail_metrics else ["a guardrail metric (what stops it, such as unsubscribes)"]
-    return f"it lacks {listed(lacking)}" if lacking else ""
+    if lacking:
+        return f"it lacks {listed(lacking)}"
+    named = [plan.primary_metric, plan.downstream_metric, *plan.guardrail_metrics]
+    metrics = [metric_of(name)._replace(name="") for name in named]
+    if metrics[0] in metrics[1:]:
+        return "the primary metric stands guard over itself; name others that must not suffer"
+    return ""
 
 
 RULES: Mapping[str, Callable[[Plan], str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -9,8 +10,9 @@ from typing import Literal
 
 from martech_lib.core.arms import Arm
 from martech_lib.core.many_arms import dunnett_p, holm
-from martech_lib.core.stats import Difference, normal_cdf
-from martech_lib.experiments.looks import Ends, Look, at_ends, ends_at, level_of_one, stages_of, z_of
+from martech_lib.core.sequential import sequence_z
+from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
+from martech_lib.experiments.looks import Ends, Look, at_ends, ends_at, level_of_one, sequence_p, stages_of, z_of
 from martech_lib.experiments.measured import Beside, beside
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
@@ -57,7 +59,13 @@ class Line:
     @property
     def is_loss(self) -> bool:
         """An effect in the bad direction."""
-        return self.is_rejected and self._sign == -self.better
+        return self._sign == -self.better and (self.is_rejected or self.is_far_off)
+
+    @property
+    def is_far_off(self) -> bool:
+        """Whether the declared metric's interval leaves no effect out, also where a one-sided test looks away."""
+        told = self.beside.difference
+        return self.role == "primary" and told is not None and (told.lower > 0 or told.upper < 0)
 
     @property
     def _sign(self) -> int:
@@ -86,7 +94,7 @@ def lines_of(plan: Plan, look: Look, arms: Sequence[Arm], roles: Roles) -> tuple
     """Every line, the primary metric's first."""
     primary = [_primary(plan, look, roles["primary"][0], arms)]
     others = [
-        _side(plan, metric, arms[0], arm, role)
+        _side(plan, look, metric, (arms[0], arm), role=role)
         for role in ("downstream", "guardrail", "exploratory")
         for metric in roles[role]
         for arm in arms[1:]
@@ -156,12 +164,20 @@ def _known(told: Difference | None) -> Difference:
     return told
 
 
-def _side(plan: Plan, metric: Metric, control: Arm, arm: Arm, role: Role) -> Line:
-    """A metric that does not decide alone: at the plan's alpha, not corrected, so that harm is not overlooked."""
-    level = 1 - plan.alpha
-    told = _heard(beside(metric, control, arm, level=level), (control, arm))
-    p = None if told.difference is None else told.difference.p
-    return Line(role, told, level, p, p is not None and p < plan.alpha, good_direction(metric.name))
+def _side(plan: Plan, look: Look, metric: Metric, pair: tuple[Arm, Arm], *, role: Role) -> Line:
+    """A metric that does not decide alone: at the plan's alpha, not corrected, so that harm is not overlooked.
+
+    Before the end harm may be looked for at any time, so that it is held to a confidence sequence.
+    """
+    is_watched = role in ("downstream", "guardrail") and not look.is_last
+    far = sequence_z(look.share, alpha=plan.alpha) if is_watched else normal_quantile(1 - plan.alpha / 2)
+    level = 1 - 2 * normal_cdf(-far)
+    told = _heard(beside(metric, *pair, level=level), pair)
+    if told.difference is None:
+        return Line(role, told, level, None, False, good_direction(metric.name))
+    z = abs(z_of(told.difference))
+    p = sequence_p(look.share, z) if is_watched else told.difference.p
+    return Line(role, told, level, p, z > far, good_direction(metric.name))
 
 
 def _heard(told: Beside, arms: Sequence[Arm]) -> Beside:
@@ -184,6 +200,7 @@ def good_direction(name: str) -> int:
     return -1 if any(word in name.casefold() for word in LOWER_IS_BETTER) else 1
 
 
-def curse_of(plan: Plan) -> float:
+def curse_of(plan: Plan, look: Look) -> float:
     """How much a win by the plan's rule overstates the effect, on average, when the effect is the planned one."""
-    return float(stages_of(plan).stopping(plan.size.drift).believed[0] / plan.size.drift)
+    drift = plan.size.drift * (math.sqrt(look.share) if look.is_last else 1)
+    return float(stages_of(plan).stopping(drift).believed[0] / drift)

@@ -135,19 +135,30 @@ def at_ends(ends: Ends, plain: Difference, at_level: Callable[[float], Differenc
 
 def held_p(plan: Plan, look: Look, z: float) -> float:
     """The least alpha at which the rule stops here: the p-value to an interval as wide as the boundary."""
+    reached = abs(z) if plan.tails == 2 else z
+    if plan.rule == "confidence_sequence":
+        return sequence_p(look.share, reached) * plan.tails / 2
+
+    def at(alpha: float) -> float:
+        return boundaries(look.shares, rule=plan.rule, alpha=alpha, tails=plan.tails)[-1]
+
+    return _least_alpha(at, reached)
+
+
+def sequence_p(share: float, z: float) -> float:
+    """The same of a two-sided confidence sequence."""
+    return _least_alpha(lambda alpha: sequence_z(share, alpha=alpha), z)
+
+
+def _least_alpha(boundary: Callable[[float], float], reached: float) -> float:
     from scipy.optimize import brentq
 
-    reached = abs(z) if plan.tails == 2 else z
-
-    def gap(alpha: float) -> float:
-        if plan.rule == "confidence_sequence":
-            return sequence_z(look.share, alpha=alpha * 2 / plan.tails) - reached
-        return boundaries(look.shares, rule=plan.rule, alpha=alpha, tails=plan.tails)[-1] - reached
-
     least, most = HELD
-    if gap(most) >= 0:
+    if boundary(most) >= reached:
         return 1.0
-    return least if gap(least) <= 0 else float(brentq(gap, least, most, xtol=1e-7))
+    if boundary(least) <= reached:
+        return least
+    return float(brentq(lambda alpha: boundary(alpha) - reached, least, most, xtol=1e-7))
 
 
 def _level(deviations: float) -> float:

@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 from martech_lib.core.arms import Arm, Measure, Sums
 from martech_lib.core.means import compared
 from martech_lib.core.rates import Count, score_difference, score_lift
-from martech_lib.core.spoken import percent
 from martech_lib.core.stats import Difference, Paired, Sample, adjusted, of_count, of_ratio, of_sums
 from martech_lib.experiments.metrics import Metric, spellings
 
@@ -109,12 +108,12 @@ def _means(metric: Metric, control: Arm, treated: Arm, level: float, actors: int
 
 def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
     """With what was known before the assignment taken out; plain where too few have it."""
-    known = [arm.sums[metric.name].n_p / arm.n for arm in (control, treated)]
-    if metric.kind == "ratio" or min(known) < 1:
-        plain = beside(metric, control, treated, level=level)
-        return plain._replace(
-            reason=f"the past is known of {percent(min(known), 0)} of an arm's users, so that it is not used"
-        )
+    lacking = max(arm.n - arm.sums[metric.name].n_p for arm in (control, treated))
+    why = f"the past is unknown of {lacking:,} users of an arm" if lacking else ""
+    if metric.kind == "ratio":
+        why = "the past is one number a user and not a ratio"
+    if why:
+        return beside(metric, control, treated, level=level)._replace(reason=f"{why}, so that it is not used")
     samples = adjusted(*(_pair(arm.sums[metric.name]) for arm in (control, treated)))
     told = _compared(metric, treated.arm, samples, level)
     return told._replace(method=f"{told.method} after CUPED")

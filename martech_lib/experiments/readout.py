@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from martech_lib.core.arms import Arm, Counted, counted
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.results import Result
-from martech_lib.core.spoken import listed
+from martech_lib.core.spoken import fitting, listed, percent
 from martech_lib.experiments.lines import Line, Roles, curse_of, lines_of, roles_of
 from martech_lib.experiments.looks import Look, look_of
 from martech_lib.experiments.measured import measures_of
@@ -21,6 +22,8 @@ from martech_lib.experiments.verdict import Decision, Verdict, refused, verdict
 
 CONTROLS = ("control", "holdout")
 DAY = 86_400
+FEWEST = 2  # users of an arm, for a variance
+UNRIPE = 0.1  # share of users whose window may still be open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +81,14 @@ def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -
     """
     arms = in_order(found.arms)
     srm = sample_ratio(_beside_plan(plan, arms), plan.split, found.by_day)
-    fault = moved or srm.reason
+    fault = moved or srm.reason or _too_few(arms)
     if fault:
         return _readout(plan, srm, None, (), found, refused(fault))
+    if waiting := _waiting(plan, found):
+        return _readout(plan, srm, None, (), found, Verdict("keep running", f"Keep it running: {waiting}."))
     look = look_of(plan, sum(arm.n for arm in arms), _days(found))
     lines = lines_of(plan, look, arms, roles)
-    told = verdict(look, lines, mde=plan.relative_effect, curse=curse_of(plan))
+    told = verdict(look, lines, mde=plan.relative_effect, curse=curse_of(plan, look))
     return _readout(plan, srm, look, lines, found, told)
 
 
@@ -102,6 +107,25 @@ def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> dict[str, int]:
     return counts | {f"arm {place + 1} (without users)": 0 for place in range(len(arms), len(plan.split))}
 
 
+def _too_few(arms: Sequence[Arm]) -> str:
+    few = [shown(arm.arm) for arm in arms if arm.n < FEWEST]
+    return f"{listed(few)} {fitting(len(few), 'has', 'have')} fewer than {FEWEST} users" if few else ""
+
+
+def _waiting(plan: Plan, found: Counted) -> str:
+    """Why outcomes of many users are still to come; "" where they are not."""
+    if plan.window_days is None or found.latest is None:
+        return ""
+    until = found.latest - timedelta(days=plan.window_days)
+    share = float(found.by_day.loc[found.by_day["day"] > until.date(), "n"].sum() / found.by_day["n"].sum())
+    if share <= UNRIPE:
+        return ""
+    return (
+        f"{percent(share, 0)} of its users came less than {plan.window_days:g} days before the log ends, so that their "
+        "outcomes are still to come; read it when they have"
+    )
+
+
 def _days(found: Counted) -> float | None:
     """Days from the first assignment to the last."""
     if found.first is None or found.last is None:
@@ -113,7 +137,7 @@ def _readout(
     plan: Plan, srm: SampleRatio, look: Look | None, lines: tuple[Line, ...], found: Counted, told: Verdict
 ) -> Readout:
     """Everything in one record."""
-    reason = told.sentence if told.decision == "refused" else ""
+    reason = told.sentence if look is None or told.decision == "refused" else ""
     return Readout(
         reading_records=records(plan, srm, found, look=look, lines=lines, reason=reason),
         plan=plan, srm=srm, look=look, lines=lines, counted=found, decision=told.decision, sentence=told.sentence,

@@ -33,7 +33,7 @@ def records(
         ]
     else:
         told += [row for line in lines for row in _line(line, look)]
-        told.append(_curse(plan))
+        told.append(_curse(plan, look))
     return tuple(row._replace(period=plan.name, source=SOURCE) for row in told)
 
 
@@ -90,10 +90,9 @@ def _status(line: Line, look: Look) -> Status:
     return "pass" if line.is_gain else "fail" if line.is_loss else "info"
 
 
-def _curse(plan: Plan) -> Reading:
-    return Reading(
-        "experiments.win_overstates", curse_of(plan), "ratio", method="mean estimate of a win over the planned effect"
-    )
+def _curse(plan: Plan, look: Look) -> Reading:
+    method = "mean estimate of a win over the planned effect"
+    return Reading("experiments.win_overstates", curse_of(plan, look), "ratio", method=method)
 
 
 def unit_of(metric: Metric) -> str:

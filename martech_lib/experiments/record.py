@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -14,13 +14,14 @@ from martech_lib.core.spoken import listed
 from martech_lib.core.workspace import Workspace
 from martech_lib.experiments import gate
 from martech_lib.experiments.backlog_readings import band_words
+from martech_lib.experiments.register import edited
 from martech_lib.experiments.rule_audit import LOOKS, RULE_IDS, Peek, Verdict, is_bandit, is_over, peek_of, verdicts_of
 from martech_lib.experiments.throughput import METRIC, UNIT, Clock, throughput_readings
 from martech_lib.experiments.winners import Winner, winner_readings, winners_of
 
 READ = ("experiments", "profile", "thresholds")
 NEEDS = "no register: supply experiments.csv"
-BANDIT = "read by inverse-propensity weights; the register's interval assumes fixed shares"
+BANDIT = "a bandit, whose interval in the register assumes fixed shares"
 DECLARATIONS = {"EX01": "hypothesis", "EX02": "planned_n", "EX06": "downstream_metric"}
 
 
@@ -34,6 +35,7 @@ class Record(Result):
         winners: Shipped experiments and what was found of them after launch.
         flags: Experiment id -> what to know when reading it: a bandit's effect is none of fixed shares.
         ids: Experiment ids in the register's order.
+        edited: What does not fit between plans, cards and rows, in words: what was changed after it was registered.
     """
 
     verdicts: tuple[Verdict, ...] = ()
@@ -41,6 +43,7 @@ class Record(Result):
     winners: tuple[Winner, ...] = ()
     flags: Mapping[str, str]
     ids: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
 
     @property
     def matrix(self) -> pd.DataFrame:
@@ -67,7 +70,8 @@ def record(ws: Workspace) -> Record:
     clock = Clock(profile.get("as_of_date"), int(profile.get("fiscal_year_start_month") or 1), (low, high))
     if not ws.has("experiments"):
         return Record(reading_records=_missing(clock), inputs=inputs, flags={})
-    return _audited(rows_of(ws.register("experiments")), clock, limits, inputs)
+    found = _audited(rows_of(ws.register("experiments")), clock, limits, inputs)
+    return replace(found, edited=edited(ws))
 
 
 def _audited(rows: Sequence[Row], clock: Clock, limits: Mapping[str, Limit], inputs: Mapping[str, str]) -> Record:

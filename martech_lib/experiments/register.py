@@ -142,12 +142,12 @@ def method_of(plan: Plan) -> str:
     return ", ".join(parts)
 
 
-def card_of(plan: Plan, new: str) -> str:
-    """The plan as a YAML card."""
+def card_of(plan: Plan, new: str = "") -> str:
+    """The plan as a YAML card; a draft without an id."""
     import yaml
 
     told = {
-        "id": new,
+        **({"id": new} if new else {}),
         "fingerprint": plan.fingerprint,
         "plan": {name: value for name, value in plan.declared.items() if value not in (None, "", [])},
         "follows": {
@@ -158,7 +158,8 @@ def card_of(plan: Plan, new: str) -> str:
             "method": method_of(plan),
         },
     }
-    head = "# Registered before it started. Change a word of `plan`, and its fingerprint is another.\n"
+    said = "Registered before it started" if new else "A draft, in no register"
+    head = f"# {said}. Change what `plan` declares of the test, and its fingerprint is another.\n"
     return head + str(yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=100))
 
 
@@ -172,7 +173,7 @@ def read_card(text: str) -> Card:
 
     try:
         told = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # a date or a number that is none is a ValueError
         raise UserError(f"The card is no YAML: {shown(str(error).splitlines()[0])}.") from error
     if not isinstance(told, dict) or not isinstance(told.get("plan"), dict) or "fingerprint" not in told:
         raise UserError("The card lacks `id`, `fingerprint` or `plan`; take it as it was downloaded.")

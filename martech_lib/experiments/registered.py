@@ -9,6 +9,7 @@ from typing import Any
 from martech_lib.core.arms import counted
 from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.rows import Row, rows_of
+from martech_lib.core.spoken import count
 from martech_lib.core.stats import Sample
 from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.lines import Roles, good_direction
@@ -18,6 +19,7 @@ from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import moving_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
 from martech_lib.experiments.register import CARDS, as_registered, cards_of
+from martech_lib.experiments.rule_audit import is_bandit
 
 RULES = (
     (re.compile(r"confidence.sequence|anytime|always.valid", re.IGNORECASE), "confidence_sequence"),
@@ -58,7 +60,18 @@ def read_registered(ws: Workspace, one: str) -> Readout:
         raise UserError(f"{one} cannot be read: it {NEEDS}.")
     control = sample_of(roles["primary"][0], in_order(found.arms)[0])
     plan = plan_of_row(row, control)
-    return read_counted(plan, found, roles, moved=moving_shares(assignments, one))
+    return read_counted(plan, found, roles, moved=moving_shares(assignments, one) or _unreadable(row))
+
+
+def _unreadable(row: Row) -> str:
+    """Why no plain reading of a row holds what it says; "" where one does."""
+    if is_bandit(row):
+        return "the register has it as a bandit, whose arms differ in when their users came"
+    if row.get("stop_reason") == "peek":
+        looks = row.get("looks")
+        after = f" after {count(int(looks), 'look')}" if looks else ""
+        return f"it was stopped by a peek{after}, so that its intervals hold less often than they say: run it again"
+    return ""
 
 
 def _plan_by_card(ws: Workspace, row: Row) -> Plan | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from martech_lib.core.spoken import listed, number, percent
@@ -11,6 +11,9 @@ from martech_lib.experiments.looks import Look
 from martech_lib.experiments.metrics import Metric
 
 Decision = Literal["ship", "do not ship", "inconclusive", "keep running", "refused"]
+
+
+Harm = Mapping[str, Sequence[Line]]  # arm -> what it harms
 
 
 class Verdict(NamedTuple):
@@ -38,24 +41,63 @@ def verdict(look: Look, lines: Sequence[Line], *, mde: float, curse: float) -> V
     known = [line for line in primary if line.p is not None]
     if not known:
         return refused(primary[0].beside.reason)
+    harm = _harm_by_arm(lines)
+    best = min(known, key=lambda line: _rank(line, harm))
+    after = _overstated(curse) + _unread(lines)
+    told = _of_best(look, best, known, harm=harm, mde=mde, after=after)
+    return told._replace(sentence=told.sentence + _of_others(look, best, known, harm) + _of_end(look))
+
+
+def _harm_by_arm(lines: Sequence[Line]) -> Harm:
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        if line.role in ("downstream", "guardrail") and line.is_loss:
+            found.setdefault(line.beside.arm, []).append(line)
+    return found
+
+
+def _rank(line: Line, harm: Harm) -> tuple[bool, bool, bool, bool, float, str]:
+    """A gain without harm first, then a gain, then what does no harm and loses nothing."""
+    arm = line.beside.arm
+    is_harmed = arm in harm
+    return (not line.is_gain or is_harmed, not line.is_gain, is_harmed, line.is_loss, line.p or 0.0, arm)
+
+
+def _of_best(look: Look, best: Line, known: Sequence[Line], *, harm: Harm, mde: float, after: str) -> Verdict:
+    of_best = harm.get(best.beside.arm, [])
+    if of_best and not best.is_gain and not look.is_last:
+        return Verdict("do not ship", f"Stop it: {_harm(of_best)}.")
     if not look.number:
         return Verdict("keep running", f"Keep it running: {look.reason}.")
-    best = min(known, key=lambda line: (not line.is_gain, line.p or 0.0, line.beside.arm))
-    harmed = [line for line in lines if line.role in ("downstream", "guardrail") and line.is_loss]
-    of_best = [line for line in harmed if line.beside.arm == best.beside.arm]
     if best.is_gain and of_best:
         return Verdict("do not ship", f"{_moved(best)}, but {_harm(of_best)}: that is a regression, do not ship it.")
     if best.is_gain:
-        return Verdict("ship", f"Ship {best.beside.arm}: {_moved(best)}.{_overstated(curse)}{_unread(lines)}")
-    if of_best and not look.is_last:
-        return Verdict("do not ship", f"Stop it: {_harm(of_best)}.")
-    if all(line.is_loss for line in known):
+        return Verdict("ship", f"Ship {best.beside.arm}: {_moved(best)}.{after}")
+    if best.is_loss:
         return Verdict("do not ship", f"Do not ship it: {_moved(best)}.")
+    is_open = _open(best, known)
     if not look.is_last:
-        return Verdict("keep running", f"Keep it running: {_open(best)}, and the plan's boundary is not reached.")
+        return Verdict("keep running", f"Keep it running: {is_open}, and the plan's boundary is not reached.")
     if of_best:
-        return Verdict("do not ship", f"Do not ship it: {_open(best)}, and {_harm(of_best)}.")
-    return Verdict("inconclusive", f"Inconclusive: {_open(best)}.{_ruled_out(best, mde)}")
+        return Verdict("do not ship", f"Do not ship it: {is_open}, and {_harm(of_best)}.")
+    return Verdict("inconclusive", f"Inconclusive: {is_open}.{_ruled_out(known, mde)}")
+
+
+def _of_others(look: Look, best: Line, known: Sequence[Line], harm: Harm) -> str:
+    """The arms beside the best one that lose or do harm."""
+    said = []
+    for line in known:
+        arm, of_arm = line.beside.arm, harm.get(line.beside.arm, [])
+        if arm == best.beside.arm or not (of_arm or (line.is_loss and look.number)):
+            continue
+        why = _harm(of_arm) if of_arm else _moved(line)
+        said.append(f" {'Do not ship' if look.is_last else 'Stop'} {arm}: {why}.")
+    return "".join(said)
+
+
+def _of_end(look: Look) -> str:
+    """That the end came early or late, where it did."""
+    return f" {look.reason[:1].upper()}{look.reason[1:]}." if look.is_last and look.reason else ""
 
 
 def _moved(line: Line) -> str:
@@ -77,14 +119,15 @@ def _by(line: Line) -> str:
     return f", by {percent(abs(told.estimate))} ({percent(told.lower)} to {percent(told.upper)}){allowing}"
 
 
-def _open(line: Line) -> str:
-    """What an interval that holds no effect still allows."""
+def _open(line: Line, known: Sequence[Line]) -> str:
+    """What an interval that holds no effect still allows; of which arm, where there are several."""
     told = line.beside
+    name = line.name if len(known) == 1 else f"{line.name} in {told.arm}"
     if told.lift is not None:
-        return f"the change of {line.name} lies between {percent(told.lift.lower)} and {percent(told.lift.upper)}"
+        return f"the change of {name} lies between {percent(told.lift.lower)} and {percent(told.lift.upper)}"
     assert told.difference is not None
     ends = (in_words(told.metric, end) for end in (told.difference.lower, told.difference.upper))
-    return f"the change of {line.name} lies between {' and '.join(ends)}"
+    return f"the change of {name} lies between {' and '.join(ends)}"
 
 
 def _harm(lines: Sequence[Line]) -> str:
@@ -107,11 +150,11 @@ def _unread(lines: Sequence[Line]) -> str:
     return f" Before that look at {listed(sorted(set(names)))}, which was declared and could not be read."
 
 
-def _ruled_out(line: Line, mde: float) -> str:
-    lift = line.beside.lift
-    if lift is None:
+def _ruled_out(known: Sequence[Line], mde: float) -> str:
+    lifts = [line.beside.lift for line in known if line.beside.lift is not None]
+    if len(lifts) < len(known):
         return ""
-    if lift.lower <= mde <= lift.upper:
+    if any(lift.lower <= mde <= lift.upper for lift in lifts):
         return " The effect it was planned for can neither be seen nor ruled out."
     return f" An effect of {percent(mde)}, for which it was planned, is ruled out."
 

@@ -16,7 +16,7 @@ from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
 from martech_lib.experiments.record import Record
 from martech_lib.experiments.rules import PEEK, days_of, rules_of
-from martech_lib.experiments.sizes import has_looks
+from martech_lib.experiments.sizes import has_looks, power_with
 from martech_lib.experiments.verdict import in_words
 
 RULE_WORDS = {
@@ -34,11 +34,13 @@ def headline(plan: Plan) -> str:
     values = f"from {in_words(metric, plan.baseline)} to {in_words(metric, plan.baseline + plan.effect)}"
     verb = "rise" if plan.effect > 0 else "fall"
     each = "in the control arm" if len(set(plan.split)) > 1 else "an arm"
-    said = (
-        f"To see {plan.primary_metric} {verb} {values}, by {percent(abs(plan.relative_effect))}, with "
-        f"{percent(plan.power, 0)} power, you need {number(plan.sample_size)} users {each}, "
-        f"{number(plan.total_units)} in all"
-    )
+    change = f"{plan.primary_metric} {verb} {values}, by {percent(abs(plan.relative_effect))}"
+    users = f"{number(plan.sample_size)} users {each}, {number(plan.total_units)} in all"
+    if plan.planned_units:
+        power = percent(power_with(plan, plan.sample_size), 0)
+        said = f"To see {change}, you have planned {users}, which sees it in {power} of cases"
+    else:
+        said = f"To see {change}, with {percent(plan.power, 0)} power, you need {users}"
     if plan.weeks is None:
         return f"{said}. How long that takes nobody knows until weekly users are given."
     return f"{said}: {count(plan.weeks, 'week')} at {number(plan.weekly_units)} unique users a week."
@@ -186,13 +188,15 @@ def record(found: Record) -> str:
         were = fitting(round(shipped), "was", "were")
         said.append(f"{count(round(shipped), 'experiment')} {were} decided in the last whole quarter.")
     if breaks is not None:
-        said.append(
-            f"{percent(breaks, 0)} of {count(len(found.ids), 'experiment')} break at least one of the six rules."
-        )
+        judged = next(r.n for r in found.reading_records if r.metric == "experiments.rule_breaks" and not r.segment)
+        of = f"{count(judged or 0, 'experiment')} that could be judged"
+        said.append(f"{percent(breaks, 0)} of {of} break at least one of the six rules.")
     if held is not None:
         row = next(r for r in found.reading_records if r.metric == "experiments.winners_held")
         ends = f"{percent(row.lower, 0)} to {percent(row.upper, 0)}"
         said.append(f"{percent(held, 0)} of {count(row.n or 0, 'winner')} that were followed up held ({ends}).")
+    if found.edited:
+        said.append(f"What was registered was changed: {listed(found.edited, most=3)}.")
     return " ".join(said)
 
 

@@ -13,7 +13,6 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.experiments import Backlog, Plan, Readout, Record
 from martech_lib.experiments.metrics import metric_of
 from martech_lib.experiments.page import Planner, first_plan, planner
-from martech_lib.experiments.register import next_id
 from martech_lib.workbook.views import told
 
 ASKED = (
@@ -150,9 +149,8 @@ class ExperimentsState:
         return f"Registered as {done.id}: {done.where}. Fingerprint {done.fingerprint[:12]}…"
 
     def card(self) -> bytes:
-        """The plan's card as a file."""
-        new = next_id(self._record.ids if self._record else ())
-        return experiments.card_of(self._plan, new).encode()
+        """The plan's card as a file: a draft, for only registering gives it an id."""
+        return experiments.card_of(self._plan).encode()
 
     def upload_card(self, name: str, data: bytes) -> list[str]:
         """Take the plan of a card; what to know of it. Raises UserError."""
