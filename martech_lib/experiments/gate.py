@@ -99,7 +99,7 @@ def _downstream(plan: Plan) -> str:
     if lacking:
         return f"it lacks {listed(lacking)}"
     named = [plan.primary_metric, plan.downstream_metric, *plan.guardrail_metrics]
-    metrics = [metric_of(name)._replace(name="") for name in named]
+    metrics = [metric_of(name.casefold())._replace(name="") for name in named]
     if metrics[0] in metrics[1:]:
         return "the primary metric stands guard over itself; name others that must not suffer"
     return ""

@@ -21,8 +21,8 @@ from martech_lib.experiments.sizes import has_looks
 Role = Literal["primary", "downstream", "guardrail", "exploratory"]
 Roles = dict[Role, tuple[Metric, ...]]
 LOWER_IS_BETTER = (
-    "bounce", "cancel", "churn", "complain", "crash", "error", "latency", "opt-out", "opt out", "refund", "return",
-    "spam", "support ticket", "uninstall", "unsubscribe",
+    "abandon", "bounce", "cancel", "chargeback", "churn", "complain", "cost", "crash", "dispute", "downgrade",
+    "error", "fail", "latency", "opt out", "refund", "returned", "spam", "support ticket", "uninstall", "unsubscribe",
 )  # fmt: skip
 
 
@@ -197,7 +197,8 @@ def better_of(plan: Plan) -> int:
 
 def good_direction(name: str) -> int:
     """1 where more of a metric is better, -1 where less is, by its name."""
-    return -1 if any(word in name.casefold() for word in LOWER_IS_BETTER) else 1
+    said = name.casefold().replace("_", " ").replace("-", " ")
+    return -1 if any(word in said for word in LOWER_IS_BETTER) else 1
 
 
 def curse_of(plan: Plan, look: Look) -> float:

@@ -214,6 +214,8 @@ def cards_of(ws: Workspace) -> tuple[dict[str, Card], tuple[str, ...]]:
     for name, text in ws.kept(CARDS).items():
         try:
             card = read_card(text)
+            if card.id in found:
+                faults.append(f"{CARDS}/{name}: {card.id or 'a card without an id'} has another card")
             found[card.id] = card
         except UserError as error:
             faults.append(f"{CARDS}/{name}: {error}")

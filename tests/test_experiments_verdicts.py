@@ -1,0 +1,172 @@
+"""What a readout decides of several arms, of harm at any look, of one direction, and of tests that ended otherwise."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from experiment_frames import PASSING, a_plan, hits_for, line, read, with_events, workspace_of, world
+
+from martech_lib import Workspace, experiments
+from martech_lib.core.places import sample_dir
+from martech_lib.experiments import words
+
+N = 1094
+GUARDED = {"guardrail_metrics": ["unsubscribe rate"], "downstream_metric": "paid rate"}
+
+
+def of_three(a: dict[str, int], b: dict[str, int], n: int = N) -> Any:
+    """Three arms whose control converts 219 times."""
+    arms = {"control": (n, {"conversion": 219, "unsubscribe": 40}), "a": (n, a), "b": (n, b)}
+    return read(arms, {"split": (1 / 3,) * 3, "planned_units": 3 * N, **GUARDED})
+
+
+def test_an_arm_that_wins_cleanly_comes_before_one_that_wins_with_harm() -> None:
+    found = of_three({"conversion": 300, "unsubscribe": 120}, {"conversion": 280, "unsubscribe": 40})
+    assert found.decision == "ship" and found.sentence.startswith("Ship b: ")
+    assert " Do not ship a: it raises unsubscribe rate by 200.0 %." in found.sentence
+
+
+def test_an_open_arm_is_named_beside_one_that_loses() -> None:
+    found = of_three({"conversion": 150, "unsubscribe": 40}, {"conversion": 225, "unsubscribe": 40})
+    assert found.decision == "inconclusive"
+    assert found.sentence.startswith("Inconclusive: the change of conversion rate in b lies between ")
+    assert "Do not ship a: conversion rate fell from 20.0 % to 13.7 %" in found.sentence
+
+
+@pytest.mark.parametrize("rule", ["fixed", "obrien_fleming", "confidence_sequence"])
+def test_a_catastrophe_stops_a_test_at_any_look(rule: str) -> None:
+    plan = {"rule": rule, "looks": 1 if rule == "fixed" else 4, "planned_units": 4 * N, "weekly_units": None, **GUARDED}
+    events = {"conversion": 219, "unsubscribe": 40}
+    harmed = read(with_events(events, {**events, "unsubscribe": 400}), plan)
+    assert harmed.decision == "do not ship"
+    assert harmed.sentence == "Stop it: it raises unsubscribe rate by 900.0 %."
+    little = read(with_events(events, {**events, "unsubscribe": 60}), plan)  # p .04 of one look, of any no harm yet
+    assert little.decision == "keep running"
+    assert line(little, "unsubscribe rate").p == pytest.approx(1, abs=0.6)
+
+
+@pytest.mark.parametrize("rule", ["obrien_fleming", "pocock"])
+def test_one_sided_plans_for_a_fall_mirror_those_for_a_rise(rule: str) -> None:
+    """Of n users, those who do and those who do not: a rise of one is the fall of the other."""
+    asked = {"rule": rule, "looks": 3, "tails": 1, "one_sided_reason": "x", "weekly_units": None, "relative": False}
+    for share, better in ((2 / 3, 60), (1, 10), (1, 45)):
+        n = round(share * 1200)
+        half = n // 2
+        up = read(
+            with_events({"conversion": half}, {"conversion": half + better}, n),
+            {**asked, "baseline": 0.5, "mde": 0.05, "planned_units": 2400},
+        )
+        down = read(
+            with_events({"conversion": n - half}, {"conversion": n - half - better}, n),
+            {**asked, "baseline": 0.5, "mde": -0.05, "planned_units": 2400},
+        )
+        one, other = line(up), line(down)
+        assert up.decision == down.decision
+        assert one.p == pytest.approx(other.p, abs=1e-6)
+        first, second = one.beside.difference, other.beside.difference
+        assert first is not None and second is not None
+        ends = (-second.upper, -second.estimate, -second.lower)
+        assert (first.lower, first.estimate, first.upper) == pytest.approx(ends, abs=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["obrien_fleming", "pocock", "confidence_sequence"])
+@pytest.mark.parametrize("look", [1, 2, 3, 4])
+@pytest.mark.parametrize("z", [0.4, 1.8, 2.2, 2.6, 3.4, 4.6])
+def test_p_and_interval_of_a_look_say_the_same(rule: str, look: int, z: float) -> None:
+    n = 600 * look
+    hits = hits_for(z, control=n // 5, users=n)
+    plan = {"rule": rule, "looks": 4, "planned_units": 4800, "weekly_units": None}
+    told = line(read(with_events({"conversion": n // 5}, {"conversion": hits}, n), plan))
+    difference = told.beside.difference
+    assert difference is not None and told.p is not None
+    assert told.is_rejected == (difference.lower > 0 or difference.upper < 0) == (told.p < 0.05)
+
+
+def test_a_one_sided_test_does_not_keep_quiet_about_a_loss() -> None:
+    plan = {"tails": 1, "one_sided_reason": "only a rise pays"}
+    found = read(with_events({"conversion": 219}, {"conversion": 120}), plan)
+    assert found.decision == "do not ship"
+    assert found.sentence.startswith("Do not ship it: conversion rate fell from 20.0 % to 11.0 %")
+
+
+def test_a_test_that_ended_short_says_so() -> None:
+    arms = with_events({"conversion": 60}, {"conversion": 110}, 300)
+    found = experiments.read(a_plan(), *world(arms, days=15))
+    assert found.decision == "ship"
+    assert found.sentence.endswith("Its weeks are over with 27 % of the planned units: it may miss what it was to see.")
+
+
+def test_one_user_in_an_arm_is_too_few() -> None:
+    found = read({"control": (1, {"conversion": 1}), "treated": (1, {})}, {"primary_metric": "revenue per user", "sd": 1, "baseline": 1})  # fmt: skip
+    assert (found.decision, found.sentence) == ("refused", "Not read: control and treated have fewer than 2 users.")
+
+
+# ---- the gate ----
+
+
+def missing(**changes: Any) -> str:
+    gate = a_plan(**{**PASSING, **changes}).gate
+    return " ".join(gate.loc[~gate["passed"], "missing"])
+
+
+def test_planned_users_that_see_too_little_do_not_pass_and_are_told_with_their_power() -> None:
+    assert missing(planned_units=2200) == ""
+    assert (
+        missing(planned_units=1000)
+        == "the 1,000 planned users see the effect less often than planned; 2,188 are needed"
+    )
+    told = words.headline(a_plan(planned_units=1000))
+    # By the pooled formula 500 users an arm see 20 % against 25 % in 47 % of cases.
+    assert told.startswith(
+        "To see conversion rate rise from 20.0 % to 25.0 %, by 25.0 %, you have planned 500 users an arm"
+    )
+    assert "sees it in 47 % of cases" in told
+
+
+@pytest.mark.parametrize(
+    "changes", [{"downstream_metric": "Conversion rate"}, {"guardrail_metrics": ["conversion"]}], ids=str
+)
+def test_a_metric_does_not_stand_guard_over_itself(changes: dict[str, Any]) -> None:
+    assert missing(**changes) == "the primary metric stands guard over itself; name others that must not suffer"
+
+
+# ---- the register ----
+
+
+def test_peeked_rows_and_bandits_of_the_register_are_not_read(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(sample_dir() / "saas", tmp_path / "saas"))
+    one = experiments.readable(Workspace.open(folder))[0]
+    rows = pd.read_csv(folder / "experiments.csv", dtype="string")
+    for column, value, said in (("stop_reason", "peek", "it was stopped by a peek after "), ("allocation", "bandit", "has it as a bandit")):  # fmt: skip
+        changed = rows.copy()
+        changed.loc[changed["id"] == one, column] = value
+        changed.to_csv(folder / "experiments.csv", index=False)
+        found = experiments.read_registered(Workspace.open(folder), one)
+        assert found.decision == "refused" and said in found.sentence
+
+
+def test_a_changed_card_is_told_where_the_register_is(tmp_path: Path) -> None:
+    ws = workspace_of(tmp_path)
+    done = experiments.register(ws, a_plan(**PASSING))
+    assert "changed" not in words.record(experiments.record(Workspace.open(tmp_path)))
+    card = tmp_path / "plans" / f"{done.id}.yaml"
+    card.write_text(card.read_text(encoding="utf-8").replace("mde: 0.25", "mde: 0.15"), encoding="utf-8")
+    told = words.record(experiments.record(Workspace.open(tmp_path)))
+    assert f"What was registered was changed: {done.id} was changed after it was registered." in told
+    shutil.copy(card, card.with_name("copy.yaml"))
+    assert "has another card" in words.record(experiments.record(Workspace.open(tmp_path)))
+
+
+def test_the_direction_of_harm_goes_by_whole_names() -> None:
+    events = {"conversion": 219, "return visit": 300, "opt_out": 100}
+    more = read(
+        with_events(events, {**events, "return visit": 400, "opt_out": 100}),
+        {"guardrail_metrics": ["return visit rate"]},
+    )
+    assert more.decision == "inconclusive"
+    worse = read(with_events(events, {**events, "opt_out": 200}), {"guardrail_metrics": ["opt_out rate"]})
+    assert worse.decision == "do not ship"
