@@ -105,6 +105,16 @@ def test_one_user_in_an_arm_is_too_few() -> None:
     assert (found.decision, found.sentence) == ("refused", "Not read: control and treated have fewer than 2 users.")
 
 
+def test_many_users_in_two_arms_stop_the_reading() -> None:
+    assignments, outcomes = world(with_events({"conversion": 219}, {"conversion": 274}))
+    both = assignments.groupby("arm").head(150)
+    crossed = both.assign(arm=both["arm"].map({"control": "treated", "treated": "control"}))
+    found = experiments.read(a_plan(), pd.concat([assignments, crossed]), outcomes)
+    assert found.decision == "refused"
+    assert found.sentence.startswith("Not read: 14 % of the users were put into two arms")
+    assert experiments.read(a_plan(), pd.concat([assignments, crossed.head(20)]), outcomes).decision == "ship"
+
+
 # ---- the gate ----
 
 

@@ -100,6 +100,35 @@ def test_a_power_curve_is_lowest_where_nothing_is_changed(plan: Plan) -> None:
     assert np.interp(plan.effect, curve["effect"], curve["power"]) == pytest.approx(plan.power, abs=0.02)
 
 
+@given(rates, st.floats(0.05, 0.5), st.sampled_from(["fixed", "pocock"]), st.sampled_from([1, -1]))
+def test_a_one_sided_plan_does_not_see_the_other_side(rate: float, change: float, rule: str, way: int) -> None:
+    plan = a_plan(
+        baseline=rate, mde=way * change, tails=1, one_sided_reason="x", rule=rule, looks=1 if rule == "fixed" else 3
+    )
+    curve = power_curve(plan).dropna()
+    assert (curve.loc[way * curve["effect"] < -1e-9, "power"] < plan.alpha).all()
+    assert np.interp(plan.effect, curve["effect"], curve["power"]) == pytest.approx(plan.power, abs=0.02)
+
+
+@given(rates, changes, several, st.sampled_from(["dunnett", "holm"]))
+def test_every_arm_is_seen_in_the_weeks_that_are_planned(
+    rate: float, change: float, split: tuple[float, ...], many: str
+) -> None:
+    plan = a_plan(baseline=rate, mde=change, split=split, many=many, power_of="every")
+    assert plan.weeks is not None
+    seen = in_weeks(plan, np.array([max(1, plan.weeks - 1), plan.weeks]))["mde"].to_numpy()
+    assert seen[-1] <= plan.effect * (1 + 1e-3)
+    if plan.weeks > 1:
+        assert seen[0] > plan.effect * (1 - 1e-3)
+
+
+def test_weeks_that_are_too_short_for_a_skewed_mean_see_nothing() -> None:
+    plan = a_plan(primary_metric="revenue per user", baseline=20.0, mde=0.2, sd=40.0, skew=10, weekly_units=20_000)
+    assert plan.sample_size == 355 * 10**2
+    weeks = in_weeks(plan, np.array([1, 3, 4]))
+    assert weeks["mde"].isna().tolist() == [True, True, False]
+
+
 @given(rates, changes, several)
 def test_more_arms_need_no_fewer_users(baseline: float, change: float, split: tuple[float, ...]) -> None:
     two = a_plan(baseline=baseline, mde=change)

@@ -64,11 +64,13 @@ def units_for(difference: float, spread: Spread, *, critical: float, power: floa
 
 
 def power_of(difference: float, spread: Spread, *, units: float, critical: float, tails: int = 2) -> float:
-    """Probability that the test sees a difference with so many units in the control arm."""
+    """Probability that the test sees a difference with so many units in the control arm.
+
+    With one tail the difference is that in the direction which is looked for, negative in the other.
+    """
     root = math.sqrt(units)
-    right = normal_cdf((abs(difference) * root - critical * spread.null) / spread.real)
-    wrong = normal_cdf((-abs(difference) * root - critical * spread.null) / spread.real) if tails == 2 else 0.0
-    return right + wrong
+    right, wrong = (normal_cdf((way * difference * root - critical * spread.null) / spread.real) for way in (1.0, -1.0))
+    return right + wrong if tails == 2 else right
 
 
 def units_for_rates(

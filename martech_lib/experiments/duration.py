@@ -87,11 +87,12 @@ def power_curve(plan: Plan, *, points: int = 49) -> pd.DataFrame:
 
 def least_seen(plan: Plan, control_units: Array) -> Array:
     """The smallest change in the planned direction that each number of control units sees, in the metric's unit."""
-    effective = control_units / plan.size.inflation / (1 - plan.correlation**2)
+    effective = control_units / plan.size.inflation / plan.size.for_every / (1 - plan.correlation**2)
     critical, ratio = normal_quantile(1 - plan.size.alpha / plan.tails), least_ratio(plan)
     if plan.spread is not None:
         needed = (critical + normal_quantile(plan.power)) * plan.spread * math.sqrt(1 + 1 / ratio)
-        return np.asarray(needed / np.sqrt(effective))
+        is_normal = control_units * min(plan.split) >= plan.size.for_skew * plan.split[0]
+        return np.where(is_normal, needed / np.sqrt(effective), np.nan)
     rate = plan.baseline if plan.effect > 0 else 1 - plan.baseline
     return least_rise_seen(rate, effective, ratio=ratio, critical=critical, power=plan.power)
 

@@ -23,6 +23,7 @@ from martech_lib.experiments.verdict import Decision, Verdict, refused, verdict
 CONTROLS = ("control", "holdout")
 DAY = 86_400
 FEWEST = 2  # users of an arm, for a variance
+CROSSED = 0.05  # share of users in two arms, beyond which those who are left are no sample of all
 UNRIPE = 0.1  # share of users whose window may still be open
 
 
@@ -81,7 +82,7 @@ def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -
     """
     arms = in_order(found.arms)
     srm = sample_ratio(_beside_plan(plan, arms), plan.split, found.by_day)
-    fault = moved or srm.reason or _too_few(arms)
+    fault = moved or srm.reason or _too_few(arms) or _crossing(found)
     if fault:
         return _readout(plan, srm, None, (), found, refused(fault))
     if waiting := _waiting(plan, found):
@@ -110,6 +111,15 @@ def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> dict[str, int]:
 def _too_few(arms: Sequence[Arm]) -> str:
     few = [shown(arm.arm) for arm in arms if arm.n < FEWEST]
     return f"{listed(few)} {fitting(len(few), 'has', 'have')} fewer than {FEWEST} users" if few else ""
+
+
+def _crossing(found: Counted) -> str:
+    share = found.crossed / (found.crossed + sum(arm.n for arm in found.arms))
+    if share <= CROSSED:
+        return ""
+    return (
+        f"{percent(share, 0)} of the users were put into two arms: find the fault in the assignment before it is read"
+    )
 
 
 def _waiting(plan: Plan, found: Counted) -> str:

@@ -45,6 +45,7 @@ class Size:
         alpha: Of one comparison, both tails together.
         drift: Mean of Z at the end with which the plan has its power.
         inflation: Units over those of one look at the end.
+        for_every: Units over those of the best arm alone, so that every arm is found; 1 where one is enough.
         for_skew: Units an arm that the skewness needs for a normal mean; 0 where nothing is known.
     """
 
@@ -55,6 +56,7 @@ class Size:
     alpha: float
     drift: float
     inflation: float
+    for_every: float
     for_skew: int
 
 
@@ -103,7 +105,8 @@ def size_of(plan: Plan) -> Size:
     plain = normal_quantile(1 - alpha / plan.tails) + normal_quantile(plan.power)
     inflation = (drift / plain) ** 2 if has_looks(plan) else 1.0
     once = units_at(plan, plan.effect, alpha=alpha)
-    units = once * inflation * _for_every(plan, drift)
+    for_every = _for_every(plan, drift)
+    units = once * inflation * for_every
     for_skew = 0 if plan.spread is None else math.ceil(PER_SKEW * plan.skew**2)
     least = max(units, for_skew * plan.split[0] / min(plan.split))
     if not least < LARGEST:
@@ -113,7 +116,7 @@ def size_of(plan: Plan) -> Size:
         drift *= math.sqrt(least / units)
     control = rounded(least, plan.method)
     arms = tuple(math.ceil(control * share / plan.split[0] - 1e-9) for share in plan.split)
-    return Size(control, arms, shares, bounds, alpha, drift, inflation, for_skew)
+    return Size(control, arms, shares, bounds, alpha, drift, inflation, for_every, for_skew)
 
 
 def one_critical(plan: Plan) -> float:
@@ -146,9 +149,9 @@ def power_with(plan: Plan, control_units: float, *, effect: float | None = None)
     change = plan.effect if effect is None else effect
     if not has_looks(plan):
         critical = normal_quantile(1 - plan.size.alpha / plan.tails)
-        spread, difference = spread_at(plan, change), difference_at(plan, change)
+        spread, difference = spread_at(plan, change), math.copysign(difference_at(plan, change), change * plan.effect)
         return power_of(difference, spread, units=control_units, critical=critical, tails=plan.tails)
-    drift = drift_at(plan, control_units, change)
+    drift = math.copysign(drift_at(plan, control_units, change), change * plan.effect)
     return float(walk(plan.size.shares, plan.boundaries, tails=plan.tails).stopping(drift).rejects[0])
 
 
