@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -136,4 +137,5 @@ def test_quarters_are_the_readings_of_the_register(record: Record) -> None:
     assert dict(zip(rows["quarter"], rows["decided"], strict=True)) == {r.segment: r.value for r in told}
     assert sum(rows["state"] == "still running") == 1
     assert not any(math.isnan(n) for n in rows["decided"])
-    checked(charts.throughput(record))
+    assert "8 to 15." in checked(charts.throughput(record))
+    assert "2 to 4." in checked(charts.throughput(replace(record, band=(2.0, 4.0))))

@@ -233,7 +233,8 @@ def quarter_rows(found: Record) -> pd.DataFrame:
 def throughput(found: Record) -> alt.LayerChart:
     """Experiments decided by quarter, beside what is healthy."""
     frame = quarter_rows(found)
-    band = pd.DataFrame({"low": [8], "high": [15]})
+    low, high = found.band
+    band = pd.DataFrame({"low": [low], "high": [high]})
     scale = alt.Scale(domain=["over", "still running"], range=[BLUE, SKY])
     healthy = alt.Chart(alt.NamedData("band")).mark_rect(color=GREEN, opacity=0.12).encode(
         y=alt.Y("low:Q", title="Experiments decided"), y2=alt.Y2("high:Q")
@@ -243,5 +244,8 @@ def throughput(found: Record) -> alt.LayerChart:
         y=alt.Y("decided:Q"), color=alt.Color("state:N", title=None, scale=scale),
         tooltip=draw.tooltip(quarter="Quarter", said="Decided", state="Quarter is"),
     )  # fmt: skip
-    text = "Experiments decided by quarter; the green band is what a healthy programme decides, 8 to 15."
+    text = (
+        "Experiments decided by quarter; the green band is what a healthy programme decides, "
+        f"{number(low)} to {number(high)}."
+    )
     return draw.finished([healthy, bars], {"rows": frame, "band": band}, text, height=220)

@@ -35,6 +35,7 @@ class Record(Result):
         winners: Shipped experiments and what was found of them after launch.
         flags: Experiment id -> what to know when reading it: a bandit's effect is none of fixed shares.
         ids: Experiment ids in the register's order.
+        band: Decisions in a quarter that a healthy programme makes, by the thresholds.
         edited: What does not fit between plans, cards and rows, in words: what was changed after it was registered.
     """
 
@@ -43,6 +44,7 @@ class Record(Result):
     winners: tuple[Winner, ...] = ()
     flags: Mapping[str, str]
     ids: tuple[str, ...] = ()
+    band: tuple[float, float]
     edited: tuple[str, ...] = ()
 
     @property
@@ -69,7 +71,7 @@ def record(ws: Workspace) -> Record:
     profile, inputs = ws.profile, {name: ws.fingerprint(name) for name in ws.tables if name in READ}
     clock = Clock(profile.get("as_of_date"), int(profile.get("fiscal_year_start_month") or 1), (low, high))
     if not ws.has("experiments"):
-        return Record(reading_records=_missing(clock), inputs=inputs, flags={})
+        return Record(reading_records=_missing(clock), inputs=inputs, flags={}, band=clock.band)
     found = _audited(rows_of(ws.register("experiments")), clock, limits, inputs)
     return replace(found, edited=edited(ws))
 
@@ -96,6 +98,7 @@ def _audited(rows: Sequence[Row], clock: Clock, limits: Mapping[str, Limit], inp
         winners=winners,
         flags={key: BANDIT for key, row in by_id.items() if is_bandit(row)},
         ids=tuple(by_id),
+        band=clock.band,
     )
 
 
