@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
@@ -67,26 +68,29 @@ def world(ids: str, *, zoned: bool = False) -> Mapping[str, pa.Table]:
 
 
 @pytest.fixture
-def put(request: pytest.FixtureRequest) -> Callable[[str], Put]:
-    """Engine -> a function that takes tables and returns the connection they are in."""
-    made = {"duckdb": lambda: _in_duckdb, "postgres": _in_postgres, "spark": _in_spark}
-    return lambda engine: made[engine](*([request.getfixturevalue(engine)] if engine != "duckdb" else []))
+def put(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Put]]:
+    """Engine -> a function that takes tables and returns the connection they are in; they are gone after the test."""
+    made: dict[str, Any] = {"duckdb": lambda _: _in_duckdb, "postgres": _in_postgres, "spark": _in_spark}
+    with ExitStack() as after:
+        yield lambda engine: made[engine](after, *([request.getfixturevalue(engine)] if engine != "duckdb" else []))
 
 
-def _in_postgres(server: Any) -> Put:
+def _in_postgres(after: ExitStack, server: Any) -> Put:
     def put(tables: Mapping[str, pa.Table]) -> Any:
         connection = ibis.connect(server.url())
         for name, table in tables.items():
             connection.create_table(name, table, overwrite=True)
+            after.callback(ibis.connect(server.url()).drop_table, name, force=True)
         return connection
 
     return put
 
 
-def _in_spark(session: Any) -> Put:
+def _in_spark(after: ExitStack, session: Any) -> Put:
     def put(tables: Mapping[str, pa.Table]) -> Any:
         for name, table in tables.items():
             session.createDataFrame(table).createOrReplaceTempView(name)
+            after.callback(session.catalog.dropTempView, name)
         return ibis.pyspark.connect(session)
 
     return put
