@@ -60,7 +60,7 @@ def test_no_wins_are_made_of_skewed_revenue(sizes: tuple[int, int]) -> None:
     wins, losses = (float(np.mean([getattr(line, what) for line in lines])) for what in ("is_gain", "is_loss"))
     error = error_of(0.05, RUNS)
     print(f"skewed revenue without effect, {sizes}: wins {wins:.4f}, losses {losses:.4f}, both {wins + losses:.4f} ({error:.4f})")  # fmt: skip
-    assert wins + losses <= 0.055 + 3 * error  # at most half a point above nominal: Welch at 1k / 9k is four above
+    assert wins + losses <= 0.05 + 3 * error
     assert max(wins, losses) <= 0.045 + 3 * error  # and not all on one side
 
 
@@ -85,7 +85,7 @@ def test_intervals_of_skewed_revenue(sizes: tuple[int, int], rate: float, sigma:
     of_difference, of_lift = held(lines, 0.2 * mean, 0.2)
     error = error_of(LEVEL, RUNS)
     print(f"intervals of revenue, {sizes}, {rate} buy, sigma {sigma}: difference {of_difference:.4f}, lift {of_lift:.4f} ({error:.4f})")  # fmt: skip
-    assert min(of_difference, of_lift) >= LEVEL - 0.015 - 3 * error  # log-ratio intervals alone: .91 to .92
+    assert min(of_difference, of_lift) >= LEVEL - 3 * error
 
 
 RHO = 0.6
