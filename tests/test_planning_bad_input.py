@@ -61,7 +61,7 @@ MEAN = {"primary_metric": "revenue per user", "baseline": 20.0, "sd": 40.0}
         ({"window_days": -1}, "window_days came as -1"),
         ({"planned_units": 0}, "planned_units came as 0"),
         ({"variables_changed": -1}, "variables_changed came as -1"),
-        ({"primary_metric": " "}, "A metric has no name"),
+        ({"primary_metric": " "}, "primary_metric is blank"),
         ({"name": ""}, "name"),
         ({**MEAN, "sd": None}, "needs sd"),
         ({**MEAN, "sd": 0}, "sd came as 0"),

@@ -141,7 +141,7 @@ def _as_text(column: Any) -> Any:
 
 
 def _number(column: Any, named: str) -> Any:
-    if not column.type().is_numeric():
+    if not (column.type().is_numeric() or column.type().is_null()):
         raise UserError(f"{named} came as {column.type()}; allowed are numbers.")
     return column.cast("float64")
 

@@ -36,6 +36,8 @@ def as_table(given: Any, name: str, required: Sequence[str], *, time: str = "ts"
         if column not in given.columns:
             hint = did_you_mean(column, list(given.columns))
             raise UserError(f"{name} has no column {column}{hint or '.'} It has {', '.join(map(str, given.columns))}.")
+    if len(set(given.columns)) < len(given.columns):
+        raise UserError(f"{name} has two columns of one name: {', '.join(map(str, given.columns))}.")
     table = ibis.memtable(_framed(given, name, time)) if isinstance(given, pd.DataFrame) else given
     if not table[time].type().is_timestamp():
         raise UserError(f"{time} of {name} came as {table[time].type()}; allowed are timestamps.")
@@ -85,10 +87,17 @@ def blank(column: Any) -> Any:
 
 
 def _framed(given: pd.DataFrame, name: str, time: str) -> pd.DataFrame:
-    """A frame whose columns are of one kind each: times as times, ids of several kinds as text."""
-    kinds = given["user_id"].dropna().map(type)
-    told = {time: _times(given[time], f"{time} of {name}")}
-    return given.assign(**told, **({"user_id": given["user_id"].astype("string")} if kinds.nunique() > 1 else {}))
+    """A frame whose columns are of one kind each: times as times, ids and words of several kinds as text."""
+    told = {column: given[column].astype("string") for column in given if _is_of_several_kinds(given[column], column)}
+    return given.assign(**told | {time: _times(given[time], f"{time} of {name}")})
+
+
+def _is_of_several_kinds(column: pd.Series, name: Any) -> bool:
+    """Whether it holds text beside something else, or ids of any two kinds."""
+    if not pd.api.types.is_object_dtype(column.dtype):
+        return False
+    kinds = set(column.dropna().map(type))
+    return len(kinds) > 1 and (name == "user_id" or str in kinds)
 
 
 def _times(written: pd.Series, named: str) -> pd.Series:

@@ -13,8 +13,9 @@ import numpy as np
 
 from martech_lib.core.stats import Array, normal_quantile
 
-NODES = 64
+NODES = 64  # of one panel
 REACH = 8.5  # standard deviations over which the shared arm is integrated
+MOST_PANELS = 512  # enough where the control has a millionth of an arm's units
 
 
 @lru_cache(maxsize=128)
@@ -52,7 +53,8 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
 
 def chance_of_all(drifts: Sequence[float], shares: tuple[float, ...], *, critical: float, tails: int = 2) -> float:
     """Probability that every comparison rejects, where Z of each has this mean."""
-    common, nodes, weights = _common_parts(shares), *_shared()
+    common = _common_parts(shares)
+    nodes, weights = _shared(common)
     passed = np.ones_like(nodes)
     for mean, part in zip(drifts, common, strict=True):
         own = math.sqrt(1 - part * part)
@@ -75,8 +77,8 @@ def chance_of_all_in_steps(
         criticals: |Z| that each step asks for, falling, one a comparison.
         tails: 1 or 2.
     """
-    nodes, weights = _shared()
     arms, part = len(shares) - 1, min(_common_parts(shares))
+    nodes, weights = _shared((part,))
     own = math.sqrt(1 - part * part)
     ways = [np.ones_like(nodes)] + [np.zeros_like(nodes)] * arms  # by how many have exceeded a critical value so far
     passed = np.zeros_like(nodes)
@@ -100,8 +102,8 @@ def _common_parts(shares: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(math.sqrt(share / (shares[0] + share)) for share in shares[1:])
 
 
-def _all_within(critical: float, common: Sequence[float], tails: int) -> float:
-    nodes, weights = _shared()
+def _all_within(critical: float, common: tuple[float, ...], tails: int) -> float:
+    nodes, weights = _shared(common)
     held = np.ones_like(nodes)
     for part in common:
         own = math.sqrt(1 - part * part)
@@ -110,12 +112,24 @@ def _all_within(critical: float, common: Sequence[float], tails: int) -> float:
     return float(weights @ held)
 
 
-@lru_cache(maxsize=1)
-def _shared() -> tuple[Array, Array]:
-    """Nodes of the control arm's normal, and their weights."""
-    nodes, heights = np.polynomial.legendre.leggauss(NODES)
-    nodes = REACH * nodes
-    weights = REACH * heights * np.exp(-nodes * nodes / 2) / math.sqrt(2 * math.pi)
+def _shared(common: tuple[float, ...]) -> tuple[Array, Array]:
+    """Nodes of the control arm's normal, and their weights.
+
+    A control much smaller than an arm leaves that comparison little of its own: seen from the control it turns within
+    a small part of a standard deviation, and needs panels as narrow.
+    """
+    own = math.sqrt(1 - max(common) ** 2)
+    return _in_panels(min(math.ceil(1 / own), MOST_PANELS))
+
+
+@lru_cache(maxsize=32)
+def _in_panels(panels: int) -> tuple[Array, Array]:
+    """Gauss-Legendre nodes in even panels, and their weights by the normal density."""
+    inner, heights = np.polynomial.legendre.leggauss(NODES)
+    half = REACH / panels
+    middles = -REACH + half * (2 * np.arange(panels) + 1)
+    nodes = (middles[:, None] + half * inner).ravel()
+    weights = np.tile(half * heights, panels) * np.exp(-nodes * nodes / 2) / math.sqrt(2 * math.pi)
     return np.asarray(nodes), np.asarray(weights)
 
 

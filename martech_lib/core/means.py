@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from martech_lib.core.stats import Difference, Sample, freedom_of, student_p, student_quantile, welch
+from martech_lib.core.stats import Difference, Sample, freedom_of, growth, student_p, student_quantile, welch
 
 LIKE = 0.5  # units of the smaller arm over the larger from which they are of like size
 FIRM = 1.5  # standard error of the log ratio, beyond which its interval spans factors of hundreds
@@ -51,12 +51,12 @@ def _by_ratio(control: Sample, treated: Sample, *, level: float) -> Compared:
     p = student_p(log, se, df)
 
     def gap(of: float) -> float:
-        return control.mean * math.expm1(of) if control.n > treated.n else -treated.mean * math.expm1(-of)
+        return control.mean * growth(of) if control.n > treated.n else -treated.mean * growth(-of)
 
     difference = Difference(
         treated.mean - control.mean, se * abs(gap(1e-6)) / 1e-6, gap(log - half), gap(log + half), p
     )
-    lift = Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), p)
+    lift = Difference(growth(log), se, growth(log - half), growth(log + half), p)
     return Compared(difference, lift, "log-ratio test for arms of unlike size")
 
 
@@ -74,11 +74,10 @@ def _fieller(control: Sample, treated: Sample, *, level: float) -> Difference:
     if control.mean <= 0:
         return Difference(math.nan, math.nan, math.nan, math.nan, plain.p)
     far = student_quantile((1 + level) / 2, freedom_of(control, treated))
-    a = control.mean**2 - far**2 * control.error
-    c = treated.mean**2 - far**2 * treated.error
-    root = math.sqrt(max((control.mean * treated.mean) ** 2 - a * c, 0.0))
-    middle = control.mean * treated.mean
-    ends = ((middle - root) / a, (middle + root) / a) if a > 0 else (-math.inf, math.inf)
     ratio = treated.mean / control.mean
-    se = math.sqrt(treated.error + ratio**2 * control.error) / control.mean
+    own, other = (far * math.sqrt(arm.error) / control.mean for arm in (control, treated))
+    a, c = 1 - own * own, ratio * ratio - other * other
+    root = math.sqrt(max(ratio * ratio - a * c, 0.0))
+    ends = ((ratio - root) / a, (ratio + root) / a) if a > 0 else (-math.inf, math.inf)
+    se = math.sqrt(treated.error + ratio * ratio * control.error) / control.mean
     return Difference(ratio - 1, se, ends[0] - 1, ends[1] - 1, plain.p)

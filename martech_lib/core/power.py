@@ -34,7 +34,12 @@ class Spread(NamedTuple):
 
 
 def spread_of_rates(control: float, treated: float, *, ratio: float = 1.0, method: str = "pooled") -> Spread:
-    """Of two rates, fractions between 0 and 1. `cohen_h` is of the difference of arcsines, see `difference_of`."""
+    """Of two rates, fractions between 0 and 1. `cohen_h` is of the difference of arcsines, see `difference_of`.
+
+    `evan_miller` takes a rate above one half for the share that does not, with a rise of as much, as its page does.
+    """
+    if method == "evan_miller" and control > 0.5:
+        control, treated = 1 - control, 1 - control + abs(treated - control)
     real = math.sqrt(control * (1 - control) + treated * (1 - treated) / ratio)
     if method == "unpooled":
         return Spread(real, real)
@@ -77,8 +82,6 @@ def units_for_rates(
     control: float, treated: float, *, ratio: float = 1.0, critical: float, power: float, method: str = "pooled"
 ) -> float:
     """`units_for` two rates by one of METHODS, not rounded."""
-    if method == "evan_miller" and control > 0.5:
-        control, treated = 1 - control, 1 - control + (treated - control)  # as its page does
     spread = spread_of_rates(control, treated, ratio=ratio, method=method)
     return units_for(difference_of(control, treated, method=method), spread, critical=critical, power=power)
 

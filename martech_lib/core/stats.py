@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+LARGEST_LOG = 700.0  # of a number that can be held
 
 
 class Interval(NamedTuple):
@@ -176,7 +177,12 @@ def lift(control: Sample, treated: Sample, *, level: float) -> Difference:
     se, df = math.sqrt(error), _freedom(error, first, second, (control.n, treated.n))
     log = math.log(treated.mean / control.mean)
     half = student_quantile((1 + level) / 2, df) * se
-    return Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), student_p(log, se, df))
+    return Difference(growth(log), se, growth(log - half), growth(log + half), student_p(log, se, df))
+
+
+def growth(log: float) -> float:
+    """The relative difference that the logarithm of a ratio is; infinity where no number is as large."""
+    return math.expm1(log) if log < LARGEST_LOG else math.inf
 
 
 def lift_by_difference(control: Sample, treated: Sample, *, level: float) -> Difference:
@@ -221,5 +227,6 @@ def freedom_of(control: Sample, treated: Sample) -> float:
 
 def _freedom(error: float, first: float, second: float, units: tuple[float, float]) -> float:
     """Degrees of freedom by Welch and Satterthwaite."""
-    below = first * first / (units[0] - 1) + second * second / (units[1] - 1)
-    return error * error / below if below > 0 else math.inf
+    if error <= 0:
+        return math.inf
+    return 1 / sum((part / error) ** 2 / (n - 1) for part, n in zip((first, second), units, strict=True))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING
 from typing import Any
+from unicodedata import category
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.numbers import read_number
@@ -21,20 +22,22 @@ TEXTS = (
 CHOICES = {"rule": RULES, "method": METHODS, "many": ("dunnett", "holm"), "power_of": ("best", "every")}
 LEAST_ALPHA = 1e-6
 LEAST_EFFECT = 1e-9  # of a rate, or of the standard deviation: what needs more users than there are
+MOST_EFFECT = 1_000.0  # standard deviations: beyond them the two are not in one unit
 # Field -> least, most, whether both ends are allowed, and the words for it.
 NUMBERS: Mapping[str, tuple[float, float, bool, str]] = {
     "alpha": (LEAST_ALPHA, 0.5, False, f"between {LEAST_ALPHA:f} and 0.5, such as 0.05 (a share, not a percent)"),
-    "power": (0.0, 1.0, False, "between 0 and 1, such as 0.8; no finite test finds every effect"),
+    "power": (0.0, 1 - 1e-9, False, "between 0 and 1, such as 0.8; no finite test finds every effect"),
     "growth": (0.0, 1.0, False, "above 0 and up to 1: 1 where every visitor is new, about 0.7 where many return"),
     "weekly_units": (0.0, 1e12, False, "above 0: unique users in a week"),
     "sd": (0.0, 1e15, False, "above 0: the standard deviation by user, in the metric's unit"),
     "skew": (-1e6, 1e6, True, "a number: the skewness by user, 0 where unknown"),
     "correlation": (-1.0, 1.0, False, "between -1 and 1: of the metric with its own past by user"),
     "window_days": (0.0, 3_650.0, False, "above 0: days after the assignment whose outcomes count"),
+    "ratio": (1e-6, 1e6, True, "above 0, such as 1: units of the other arm for each of the control"),
 }
 WHOLES = {"looks": (1, 365), "tails": (1, 2), "variables_changed": (0, 1_000), "planned_units": (4, 10**12)}
 UP_TO = ("growth",)  # whose upper end is allowed
-MOST_ARMS, SUM_WITHIN = 20, 1e-6
+MOST_ARMS, LEAST_SHARE, SUM_WITHIN = 20, 1e-6, 1e-6
 
 
 def allowed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,10 +57,15 @@ def allowed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
     for name, default in defaults.items():
         if default is MISSING and name not in filled:
             raise UserError(f"{name} is blank; a plan needs name, primary_metric, baseline and mde.")
-    found = {name: _typed(name, value) for name, value in filled.items()}
+    found = typed(filled)
     refuse_idle(found.get("alpha", defaults["alpha"]), found.get("power", defaults["power"]))
     _refuse_metric_without_size(found)
     return found
+
+
+def typed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields by name, each of its type and in its range. Raises UserError for the first that is not."""
+    return {name: _typed(name, value) for name, value in given.items()}
 
 
 def split_of(given: Any) -> tuple[float, ...]:
@@ -73,8 +81,10 @@ def split_of(given: Any) -> tuple[float, ...]:
     said = " / ".join(f"{share:g}" for share in shares)
     if not 2 <= len(shares) <= MOST_ARMS:
         raise UserError(f"split came as {said or 'nothing'}; allowed are 2 to {MOST_ARMS} arms, control first.")
-    if min(shares) <= 0 or not all(map(math.isfinite, shares)):
-        raise UserError(f"split came as {said}; every arm needs a share above 0, such as 0.5 / 0.5.")
+    if min(shares) < LEAST_SHARE:
+        raise UserError(
+            f"split came as {said}; every arm needs a share above 0 (a millionth or more), such as 0.5 / 0.5."
+        )
     if abs(sum(shares) - 1) > SUM_WITHIN:
         raise UserError(f"split came as {said}, which adds up to {sum(shares):g}; shares of all arms add up to 1.")
     return tuple(shares)
@@ -88,7 +98,7 @@ def _typed(name: str, value: Any) -> Any:
     if name == "relative":
         return _truth(name, value)
     if name in TEXTS:
-        return " ".join(str(value).split())
+        return _text(name, value)
     if name in CHOICES:
         return _choice(name, value)
     if name in WHOLES:
@@ -99,8 +109,15 @@ def _typed(name: str, value: Any) -> Any:
 def _list_of(value: Any) -> tuple[str, ...]:
     if not isinstance(value, (str, Sequence)):
         raise UserError(f"guardrail_metrics came as '{shown(value)}'; allowed are metrics with ';' between them.")
-    parts: Sequence[Any] = value.split(";") if isinstance(value, str) else value
-    return tuple(" ".join(str(part).split()) for part in parts if str(part).strip())
+    parts = ";".join(map(str, [value] if isinstance(value, str) else value)).split(";")
+    return tuple(_text("guardrail_metrics", part) for part in parts if part.strip())
+
+
+def _text(name: str, value: Any) -> str:
+    said = " ".join(str(value).split())
+    if any(category(letter) in ("Cc", "Cs") for letter in said):
+        raise UserError(f"{name} came as '{shown(said)}' with a character that no file keeps; allowed is plain text.")
+    return said
 
 
 def _truth(name: str, value: Any) -> bool:
@@ -142,7 +159,7 @@ def _number(name: str, value: Any) -> float:
         raise UserError(f"{name} came as '{shown(value)}'; allowed is a number.") from error
     if not math.isfinite(number) or isinstance(value, bool):
         raise UserError(f"{name} came as '{shown(value)}'; allowed is a finite number.")
-    return number
+    return number + 0.0  # minus nothing is nothing, and has no fingerprint of its own
 
 
 def _as_written(text: str) -> float:
@@ -156,9 +173,7 @@ def _as_written(text: str) -> float:
 
 
 def _is_blank(value: Any) -> bool:
-    return (
-        value is None or (isinstance(value, float) and math.isnan(value)) or (value == "" if _is_text(value) else False)
-    )
+    return value is None or (isinstance(value, float) and math.isnan(value)) or (_is_text(value) and not value.strip())
 
 
 def _is_text(value: Any) -> bool:
@@ -168,8 +183,7 @@ def _is_text(value: Any) -> bool:
 def _refuse_metric_without_size(found: Mapping[str, Any]) -> None:
     """Raise UserError when baseline, mde and sd do not fit one another."""
     baseline, mde, metric = found["baseline"], found["mde"], metric_of(found["primary_metric"])
-    if mde == 0:
-        raise UserError("mde came as 0; allowed is any other number: no test is large enough to find no change.")
+    refuse_no_change(mde)
     effect = mde * baseline if found.get("relative") else mde
     if metric.kind == "rate":
         refuse_rates(baseline, effect)
@@ -185,6 +199,17 @@ def _refuse_metric_without_size(found: Mapping[str, Any]) -> None:
         raise UserError(f"baseline came as {baseline:g}; a relative mde needs a baseline above 0.")
     if abs(effect) < LEAST_EFFECT * found["sd"]:
         raise UserError(f"mde came as {mde:g}, which no test is large enough to find: give a larger change.")
+    if abs(effect) > MOST_EFFECT * found["sd"]:
+        raise UserError(
+            f"mde is a change by {effect:g} and sd is {found['sd']:g}; allowed is up to {MOST_EFFECT:,.0f} standard "
+            "deviations: give both in the metric's unit."
+        )
+
+
+def refuse_no_change(mde: float) -> None:
+    """Raise UserError when there is nothing to find."""
+    if mde == 0:
+        raise UserError("mde came as 0; allowed is any other number: no test is large enough to find no change.")
 
 
 def refuse_idle(alpha: float, power: float) -> None:

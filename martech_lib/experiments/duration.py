@@ -107,5 +107,5 @@ def reach_of(plan: Plan) -> Reach:
 
 def _power_at(plan: Plan, effect: float) -> float:
     """At no effect it is the false alarms of one comparison."""
-    tiny = 1e-6 * abs(plan.effect)
-    return power_with(plan, plan.size.control, effect=effect if abs(effect) > tiny else tiny)
+    tiny = 1e-6 * plan.effect
+    return power_with(plan, plan.size.control, effect=effect if abs(effect) > abs(tiny) else tiny)

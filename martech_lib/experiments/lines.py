@@ -182,12 +182,19 @@ def _side(plan: Plan, look: Look, metric: Metric, pair: tuple[Arm, Arm], *, role
 
 def _heard(told: Beside, arms: Sequence[Arm]) -> Beside:
     """Refused where nobody of these arms has the event: more likely it goes by another name than that it never came."""
-    metric = told.metric
-    if any(arm.sums[metric.name].actors for arm in arms):
+    metric, sums = told.metric, [arm.sums[told.metric.name] for arm in arms]
+    if not any(one.actors for one in sums):
+        named = _unheard(metric.above) if metric.above else "these users have no outcome"
+        reason = f"{named}, with a value" if metric.is_value else named
+    elif metric.below and not any(one.x for one in sums):
+        reason = _unheard(metric.below)
+    else:
         return told
-    named = f"no outcome of these users is named '{metric.above}'" if metric.above else "these users have no outcome"
-    reason = f"{named}, with a value" if metric.is_value else named
     return told._replace(difference=None, lift=None, reason=reason)
+
+
+def _unheard(event: str) -> str:
+    return f"no outcome of these users is named '{event}'"
 
 
 def better_of(plan: Plan) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.spoken import listed, percent
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STEADY = 0.005  # by which the planned share of an arm may differ between users and still be one share
 
 
-def program_of(assignments: Any, name: str, *, is_named: bool) -> str | None:
+def program_of(assignments: ir.Table, name: str, *, is_named: bool) -> str | None:
     """The program to be read: the one of this name, or the only one there is; None where the log has no such column.
 
     Raises:
@@ -21,10 +21,9 @@ def program_of(assignments: Any, name: str, *, is_named: bool) -> str | None:
     """
     if "program" not in assignments.columns:
         return None
-    table = _only(assignments, "program")
-    if table.filter(table.program.cast("string") == name).limit(1).count().execute():
+    if assignments.filter(assignments.program.cast("string") == name).limit(1).count().execute():
         return name
-    there = sorted(map(str, table.select("program").distinct().limit(1_000).execute()["program"].dropna()))
+    there = sorted(map(str, assignments.select("program").distinct().limit(1_000).execute()["program"].dropna()))
     if len(there) == 1 and not is_named:
         return there[0]
     if not there:
@@ -36,12 +35,18 @@ def program_of(assignments: Any, name: str, *, is_named: bool) -> str | None:
     )
 
 
-def moving_shares(assignments: Any, program: str | None) -> str:
-    """What is wrong where an arm's share moved while it ran, as a bandit's does; "" where it stood still."""
+def moving_shares(assignments: ir.Table, program: str | None) -> str:
+    """What is wrong where an arm's share moved while it ran, as a bandit's does; "" where it stood still.
+
+    Raises:
+        UserError: Shares are no numbers.
+    """
     if "planned_share" not in assignments.columns:
         return ""
-    table = _only(assignments, "arm", "planned_share", *([] if program is None else ["program"]))
-    of = table if program is None else table.filter(table.program.cast("string") == program)
+    kind = assignments.planned_share.type()
+    if not (kind.is_numeric() or kind.is_null()):
+        raise UserError(f"planned_share of assignments came as {kind}; allowed are numbers, such as 0.5.")
+    of = assignments if program is None else assignments.filter(assignments.program.cast("string") == program)
     ends = of.group_by("arm").aggregate(low=of.planned_share.min(), high=of.planned_share.max()).execute()
     moved = ends[ends["high"] - ends["low"] > STEADY]
     if moved.empty:
@@ -51,12 +56,3 @@ def moving_shares(assignments: Any, program: str | None) -> str:
         f"the share of arm {arm['arm']} moved from {percent(arm['low'], 0)} to {percent(arm['high'], 0)}: it is a "
         "bandit, whose arms differ in when their users came, so that a plain comparison is biased"
     )
-
-
-def _only(assignments: Any, *columns: str) -> ir.Table:
-    """Some columns of an Ibis table or a frame, as an Ibis table."""
-    import ibis
-    import pandas as pd
-
-    of = assignments[list(columns)]
-    return ibis.memtable(of) if isinstance(of, pd.DataFrame) else of

@@ -9,6 +9,7 @@ from typing import Any
 
 from martech_lib.core.arms import Arm, Counted, counted
 from martech_lib.core.errors import UserError, shown
+from martech_lib.core.log_intake import as_table
 from martech_lib.core.results import Result
 from martech_lib.core.spoken import fitting, listed, percent
 from martech_lib.experiments.lines import Line, Roles, curse_of, lines_of, roles_of
@@ -64,11 +65,12 @@ def read(plan: Plan, assignments: Any, outcomes: Any, *, program: str = "", expl
     Raises:
         UserError: A column is missing, there is no such program, or no arm is named control or holdout.
     """
-    roles = roles_of(plan, exploratory)
-    name = program_of(assignments, program or plan.name, is_named=bool(program))
+    roles = roles_of(plan, [exploratory] if isinstance(exploratory, str) else exploratory)
+    put = as_table(assignments, "assignments", ("user_id", "arm", "assigned_at"), time="assigned_at")
+    name = program_of(put, str(program or plan.name), is_named=bool(program))
     metrics = [metric for part in roles.values() for metric in part]
-    found = counted(assignments, outcomes, measures_of(metrics), program=name, window_days=plan.window_days)
-    return read_counted(plan, found, roles, moved=moving_shares(assignments, name))
+    found = counted(put, outcomes, measures_of(metrics), program=name, window_days=plan.window_days)
+    return read_counted(plan, found, roles, moved=moving_shares(put, name))
 
 
 def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -> Readout:

@@ -122,7 +122,7 @@ def row_of(plan: Plan, new: str, *, start: date | None = None) -> dict[str, Any]
         "power": plan.power,
         "mde": round(plan.relative_effect, 6),
         "method": method_of(plan),
-        "split": "/".join(f"{100 * share:.4g}" for share in plan.split),
+        "split": "/".join(f"{100 * share:.8g}" for share in plan.split),
         "looks_planned": plan.looks,
         "guardrail_metrics": "; ".join(plan.guardrail_metrics),
         "allocation": "fixed",

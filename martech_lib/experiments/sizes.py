@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from martech_lib.core.errors import UserError
 from martech_lib.core.many_arms import chance_of_all, chance_of_all_in_steps, dunnett_critical
 from martech_lib.core.power import (
-    METHODS,
     Spread,
     difference_of,
     power_of,
@@ -24,7 +23,7 @@ from martech_lib.core.power import (
 )
 from martech_lib.core.sequential import boundaries, drift_for, walk
 from martech_lib.core.stats import normal_cdf, normal_quantile
-from martech_lib.experiments.declared import LEAST_ALPHA, refuse_idle, refuse_rates
+from martech_lib.experiments.declared import refuse_idle, refuse_no_change, refuse_rates, typed
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
@@ -86,13 +85,19 @@ def sample_size(
     Raises:
         UserError: A value is not allowed.
     """
-    _refuse(alpha=alpha, power=power, ratio=ratio, tails=tails, method=method)
+    baseline, mde, alpha, power, ratio, tails, relative, method = typed(
+        {
+            "baseline": baseline, "mde": mde, "alpha": alpha, "power": power, "ratio": ratio, "tails": tails,
+            "relative": relative, "method": method,
+        }
+    ).values()  # fmt: skip
+    refuse_no_change(mde)
+    refuse_idle(alpha, power)
     effect = mde * baseline if relative else mde
-    if effect == 0:
-        raise UserError("mde came as 0; allowed is any other number: no test is large enough to find no change.")
     refuse_rates(baseline, effect)
     critical = normal_quantile(1 - alpha / tails)
     units = units_for_rates(baseline, baseline + effect, ratio=ratio, critical=critical, power=power, method=method)
+    _refuse_endless(units, mde)
     return rounded(units, method)
 
 
@@ -109,8 +114,7 @@ def size_of(plan: Plan) -> Size:
     units = once * inflation * for_every
     for_skew = 0 if plan.spread is None else math.ceil(PER_SKEW * plan.skew**2)
     least = max(units, for_skew * plan.split[0] / min(plan.split))
-    if not least < LARGEST:
-        raise UserError(f"mde came as {plan.mde:g}; it needs {least:.3g} units an arm: give a larger change.")
+    _refuse_endless(least, plan.mde)
     if plan.planned_units:
         least = plan.planned_units * plan.split[0]
         drift *= math.sqrt(least / units)
@@ -135,8 +139,8 @@ def has_looks(plan: Plan) -> bool:
 
 
 def rounded(units: float, method: str) -> int:
-    """Units rounded up; by Evan Miller's page to the nearest."""
-    return round(units) if method == "evan_miller" else math.ceil(units)
+    """Units rounded up; by Evan Miller's page to the nearest. At least one."""
+    return max(1, round(units) if method == "evan_miller" else math.ceil(units))
 
 
 def least_ratio(plan: Plan) -> float:
@@ -206,15 +210,6 @@ def _chance_of_every(plan: Plan, drift: float, growth: float) -> float:
     return chance_of_all([drift * growth] * comparisons, plan.split, critical=critical, tails=plan.tails)
 
 
-def _refuse(*, alpha: float, power: float, ratio: float, tails: int, method: str) -> None:
-    if not LEAST_ALPHA < alpha < 0.5:
-        raise UserError(f"alpha came as {alpha:g}; allowed is between {LEAST_ALPHA:f} and 0.5, such as 0.05.")
-    if not 0 < power < 1:
-        raise UserError(f"power came as {power:g}; allowed is between 0 and 1, such as 0.8: no test finds everything.")
-    refuse_idle(alpha, power)
-    if not 0 < ratio < math.inf:
-        raise UserError(f"ratio came as {ratio:g}; allowed is above 0: units of the other arm for each of the control.")
-    if tails not in (1, 2):
-        raise UserError(f"tails came as {tails}; allowed is 1 or 2.")
-    if method not in METHODS:
-        raise UserError(f"method came as '{method}'; allowed is {', '.join(METHODS)}.")
+def _refuse_endless(units: float, mde: float) -> None:
+    if not units < LARGEST:
+        raise UserError(f"mde came as {mde:g}; it needs {units:.3g} units an arm: give a larger change.")
