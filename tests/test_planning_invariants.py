@@ -254,7 +254,8 @@ def declarations(draw: st.DrawFn) -> dict[str, Any]:
 @given(told=declarations())
 @settings(max_examples=30, deadline=None)
 def test_a_plan_comes_back_from_its_card_and_the_register(told: dict[str, Any]) -> None:
-    plan = planned(told)
+    way = "lower" if told["mde"] < 0 else "higher"
+    plan = planned(told, primary_metric=f"{told['primary_metric']} ({way} is better)")
     with TemporaryDirectory() as folder:
         done = experiments.register(workspace_of(Path(folder)), plan)
         ws = Workspace.open(folder)

@@ -66,7 +66,7 @@ def seen_by_week(plan: Plan) -> alt.LayerChart:
     )  # fmt: skip
     where = f", reached in week {plan.weeks}" if plan.weeks and frame["is_end"].any() else ""
     text = (
-        f"The smallest change of {plan.primary_metric} that is seen by each week, relative to today; the dashed line "
+        f"The smallest change of {plan.metric.name} that is seen by each week, relative to today; the dashed line "
         f"is the planned {change}{where}."
     )
     return draw.finished([line, points, end, rule, label], {"rows": frame, "wanted": wanted}, text, height=260)

@@ -48,7 +48,20 @@ def _hypothesis(plan: Plan) -> str:
     if not plan.hypothesis:
         return f"there is no hypothesis; write: {SENTENCE}"
     lacking = lacking_parts(plan.hypothesis)
-    return f"the hypothesis lacks {listed(lacking)}; write: {SENTENCE}" if lacking else ""
+    return f"the hypothesis lacks {listed(lacking)}; write: {SENTENCE}" if lacking else _direction(plan)
+
+
+def _direction(plan: Plan) -> str:
+    """What is wrong where the plan hopes for the worse."""
+    metric = plan.metric
+    if plan.effect * metric.better > 0:
+        return ""
+    way, less = ("a rise", "less") if plan.effect > 0 else ("a fall", "more")
+    other = "higher" if plan.effect > 0 else "lower"
+    return (
+        f"the plan hopes for {way} of {metric.name}, of which {less} is better; turn the sign of mde, or name the "
+        f"metric '{metric.name} ({other} is better)'"
+    )
 
 
 def _size(plan: Plan) -> str:
@@ -99,7 +112,7 @@ def _downstream(plan: Plan) -> str:
     if lacking:
         return f"it lacks {listed(lacking)}"
     named = [plan.primary_metric, plan.downstream_metric, *plan.guardrail_metrics]
-    metrics = [metric_of(name.casefold())._replace(name="") for name in named]
+    metrics = [metric_of(name.casefold())._replace(name="", better=0) for name in named]
     if metrics[0] in metrics[1:]:
         return "the primary metric stands guard over itself; name others that must not suffer"
     return ""

@@ -20,10 +20,6 @@ from martech_lib.experiments.sizes import has_looks
 
 Role = Literal["primary", "downstream", "guardrail", "exploratory"]
 Roles = dict[Role, tuple[Metric, ...]]
-LOWER_IS_BETTER = (
-    "abandon", "bounce", "cancel", "chargeback", "churn", "complain", "cost", "crash", "dispute", "downgrade",
-    "error", "fail", "latency", "opt out", "refund", "returned", "spam", "support ticket", "uninstall", "unsubscribe",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -174,10 +170,10 @@ def _side(plan: Plan, look: Look, metric: Metric, pair: tuple[Arm, Arm], *, role
     level = 1 - 2 * normal_cdf(-far)
     told = _heard(beside(metric, *pair, level=level), pair)
     if told.difference is None:
-        return Line(role, told, level, None, False, good_direction(metric.name))
+        return Line(role, told, level, None, False, metric.better)
     z = abs(z_of(told.difference))
     p = sequence_p(look.share, z) if is_watched else told.difference.p
-    return Line(role, told, level, p, z > far, good_direction(metric.name))
+    return Line(role, told, level, p, z > far, metric.better)
 
 
 def _heard(told: Beside, arms: Sequence[Arm]) -> Beside:
@@ -200,12 +196,6 @@ def _unheard(event: str) -> str:
 def better_of(plan: Plan) -> int:
     """1 where the plan hopes for a rise of its primary metric, -1 for a fall."""
     return 1 if plan.effect > 0 else -1
-
-
-def good_direction(name: str) -> int:
-    """1 where more of a metric is better, -1 where less is, by its name."""
-    said = name.casefold().replace("_", " ").replace("-", " ")
-    return -1 if any(word in said for word in LOWER_IS_BETTER) else 1
 
 
 def curse_of(plan: Plan, look: Look) -> float:

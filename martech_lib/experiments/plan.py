@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from martech_lib.experiments.declared import allowed
-from martech_lib.experiments.metrics import Kind, metric_of
+from martech_lib.experiments.metrics import Kind, Metric, metric_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,9 +86,14 @@ class Plan:
     owner: str = ""
 
     @property
+    def metric(self) -> Metric:
+        """What its primary metric measures."""
+        return metric_of(self.primary_metric)
+
+    @property
     def kind(self) -> Kind:
         """rate, mean or ratio."""
-        return metric_of(self.primary_metric).kind
+        return self.metric.kind
 
     @property
     def spread(self) -> float | None:

@@ -28,7 +28,7 @@ def records(
     told = [*_arms(srm, found)]
     if look is None or reason:
         told += [
-            Reading(metric, unit="share", status="refused", segment=plan.primary_metric, reason=reason)
+            Reading(metric, unit="share", status="refused", segment=plan.metric.name, reason=reason)
             for metric in BY_LINE
         ]
     else:

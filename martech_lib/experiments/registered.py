@@ -12,7 +12,7 @@ from martech_lib.core.rows import Row, rows_of
 from martech_lib.core.spoken import count
 from martech_lib.core.stats import Sample
 from martech_lib.core.workspace import Workspace
-from martech_lib.experiments.lines import Roles, good_direction
+from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan, plan_from
@@ -108,7 +108,7 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
         "name": str(row["id"]),
         "primary_metric": metric.name,
         "baseline": control.mean,
-        "mde": abs(float(size)) * good_direction(metric.name),
+        "mde": min(float(size), float(size) * metric.better),  # most registers leave the sign of a fall out
         "relative": True,
         "sd": None if metric.kind == "rate" else control.var**0.5,
         "guardrail_metrics": row.get("guardrail_metrics"),

@@ -14,7 +14,7 @@ from martech_lib.core.rows import Row
 from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, listed, percent
 from martech_lib.experiments import gate
-from martech_lib.experiments.lines import good_direction
+from martech_lib.experiments.metrics import metric_of
 
 Ruling = Literal["pass", "fail", "unknown", "not applicable"]
 RULE_IDS = {name: f"EX{place:02d}" for place, name in enumerate(gate.RULES, 1)}
@@ -196,7 +196,7 @@ def _downstream(row: Row, _: float) -> Told:
     has_shipped = row.get("decision") == "ship"
     if has_shipped and row.get("stop_reason") == "guardrail":
         return "fail", "a guardrail stopped it, and it was shipped all the same"
-    if has_shipped and metric and effect is not None and effect * good_direction(metric) < 0:
+    if has_shipped and metric and effect is not None and effect * metric_of(metric).better < 0:
         way = "rose" if effect > 0 else "fell"
         return "fail", f"shipped while {metric} {way} by {percent(abs(effect))} (no interval is on record)"
     blank = [] if metric else ["downstream_metric"]

@@ -34,7 +34,7 @@ def headline(plan: Plan) -> str:
     values = f"from {in_words(metric, plan.baseline)} to {in_words(metric, plan.baseline + plan.effect)}"
     verb = "rise" if plan.effect > 0 else "fall"
     each = "in the control arm" if len(set(plan.split)) > 1 else "an arm"
-    change = f"{plan.primary_metric} {verb} {values}, by {percent(abs(plan.relative_effect))}"
+    change = f"{metric.name} {verb} {values}, by {percent(abs(plan.relative_effect))}"
     users = f"{number(plan.sample_size)} users {each}, {number(plan.total_units)} in all"
     if plan.planned_units:
         power = percent(power_with(plan, plan.sample_size), 0)
