@@ -67,7 +67,7 @@ def by_holm(size: np.ndarray, alpha: float) -> np.ndarray:
 def arm_of_count(name: str, users: int, hits: int) -> Arm:
     """An arm as the engine counts it: so many of its users convert."""
     y = float(hits)
-    return Arm(name, int(users), {RATE: Sums(y, y, y, 0, 0, 0, 0, 0, 0, 0, 0, 0, hits)})
+    return Arm(name, int(users), {RATE: Sums(y, y, y, 0, 0, 0, 0, 0, 0, 0, 0, hits)})
 
 
 def arm_of_values(
@@ -77,10 +77,9 @@ def arm_of_values(
     below = np.zeros_like(y) if x is None else x
     p = np.zeros_like(y) if past is None else past
     known = 0 if past is None else len(y)
-    of_known = (y.sum(), (y**2).sum()) if known else (0.0, 0.0)
     sums = Sums(
         y.sum(), (y**2).sum(), (y**3).sum(), below.sum(), (below**2).sum(), (below * y).sum(),
-        p.sum(), (p**2).sum(), (p * y).sum(), known, *of_known,
+        p.sum(), (p**2).sum(), (p * y).sum(), known, y.sum() if known else 0.0,
         int((y > 0).sum()),
     )  # fmt: skip
     return Arm(name, n or len(y), {metric: sums})

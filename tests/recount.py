@@ -74,9 +74,9 @@ def recount(
 
 
 def summed(users: Sequence[tuple[float, float, float | None, bool]]) -> tuple[float, ...]:
-    """y, yy, yyy, x, xx, xy, p, pp, yp, n_p, y_p, yy_p of users with y, x and p, and how many of them act."""
+    """y, yy, yyy, x, xx, xy, p, pp, yp, n_p, y_p of users with y, x and p, and how many of them act."""
     known = [(y, p) for y, _, p, _ in users if p is not None]
     products = [(y, y * y, y**3, x, x * x, x * y) for y, x, _, _ in users]
-    before = [(p, p * p, y * p, 1, y, y * y) for y, p in known] or [(0.0,) * 6]
+    before = [(p, p * p, y * p, 1, y) for y, p in known] or [(0.0,) * 5]
     sums = tuple(math.fsum(column) for part in (products, before) for column in zip(*part, strict=True))
     return (*sums, sum(acts for *_, acts in users))

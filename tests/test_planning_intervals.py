@@ -138,7 +138,7 @@ def test_welch_is_that_of_scipy(control: Sample, treated: Sample, level: float) 
     theirs = ttest_ind_from_stats(*arms[0], *arms[1], equal_var=False)
     assert told.p == pytest.approx(theirs.pvalue, rel=1e-6, abs=1e-12)
     half = critical(control, treated, level) * math.sqrt(control.var / control.n + treated.var / treated.n)
-    assert (told.lower, told.upper) == pytest.approx((told.estimate - half, told.estimate + half), rel=1e-5)
+    assert (told.estimate - told.lower, told.upper - told.estimate) == pytest.approx((half, half), rel=1e-5)
 
 
 @given(control=odd_samples, treated=odd_samples, level=levels)

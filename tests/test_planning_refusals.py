@@ -293,10 +293,11 @@ def test_a_ratio_whose_lower_event_never_came_says_which() -> None:
     refuses(read(plan=plan), "no outcome of these users is named 'view'")
 
 
-def test_a_past_that_turns_a_mean_below_0_leaves_no_relative_difference() -> None:
+def test_a_past_that_would_turn_a_rate_below_0_is_not_used() -> None:
     before = ASSIGNMENTS.assign(pre_value=np.arange(2.0 * N))  # the arms lie apart before it began
     told = line(read(before, plan=a_plan(correlation=0.5, planned_units=2 * N))).beside
-    assert told.control.mean < 0 and told.lift is None and told.difference is not None
+    assert told.reason == "the arms lay too far apart before it began for the past to be taken out"
+    assert told.control.mean == pytest.approx(60 / N) and told.lift is not None and "CUPED" not in told.method
 
 
 @pytest.mark.parametrize("size", [1e-79, 1.0, 1e79])

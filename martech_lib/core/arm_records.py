@@ -41,7 +41,6 @@ class Sums(NamedTuple):
         yp: Of numerator times pre_value.
         n_p: How many users have one.
         y_p: Sum of their numerators.
-        yy_p: Of the squares of their numerators.
         actors: Users with at least one such event; with a value, where values are added up.
     """
 
@@ -56,7 +55,6 @@ class Sums(NamedTuple):
     yp: float
     n_p: int
     y_p: float
-    yy_p: float
     actors: int
 
 

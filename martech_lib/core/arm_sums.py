@@ -67,8 +67,7 @@ def products_of(each: ir.Table, measure: Measure, place: int) -> dict[str, Any]:
     if "p" in each.columns:
         found["yp"] = y * each.p
     if "has_p" in each.columns:
-        known = each.has_p.ifelse(y, 0.0)
-        found |= {"y_p": known} if measure.what == "users" else {"y_p": known, "yy_p": known * y}
+        found["y_p"] = each.has_p.ifelse(y, 0.0)
     if measure.below:
         x = each[f"below_{place}"]
         found |= {"x": x, "xx": x * x, "xy": x * y}
@@ -126,6 +125,5 @@ class Adding:
         y = got("y")
         yy, yyy = got("yy", y), got("yyy", y)
         y_p = got("y_p", y if before.n_p else 0.0)
-        yy_p = got("yy_p", y_p if self._measures[place].what == "users" else yy if before.n_p else 0.0)
         x, xx, xy, actors = got("x"), got("xx"), got("xy"), round(got("actors", y))
-        return Sums(y, yy, yyy, x, xx, xy, before.p, before.pp, got("yp"), before.n_p, y_p, yy_p, actors)
+        return Sums(y, yy, yyy, x, xx, xy, before.p, before.pp, got("yp"), before.n_p, y_p, actors)

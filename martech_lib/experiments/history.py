@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from martech_lib.core.arms import counted
+from martech_lib.core.arms import Sums, counted
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.workspace import Workspace
-from martech_lib.experiments.measured import measures_of, sample_of
+from martech_lib.experiments.measured import measures_of, sample_of, with_past
 from martech_lib.experiments.metrics import metric_of
 from martech_lib.experiments.readout import in_order
 
 DAYS_OF_WEEK = 7
+FEWEST_FOR_PAST = 3  # users, for a correlation
 FEWEST_DAYS = 7  # of assignments, from which a growth can be told
 
 
@@ -29,7 +30,7 @@ class History(NamedTuple):
         baseline: The metric's value: a fraction for a rate.
         sd: Standard deviation by user; None for a rate.
         skew: Skewness by user; 0 for a rate.
-        correlation: With the same users' value before; 0 where it is not known of all of them.
+        correlation: With the same users' value before; who count as average ones where it is unknown.
         weekly_units: Unique users of all arms in a first week.
         growth: Unique users grew like days ** growth; None where it ran for less than a week.
         arrivals: day (1, 2, ...), units: unique users of all arms so far.
@@ -70,9 +71,7 @@ def history(ws: Workspace, metric: str, *, program: str) -> History:
     arrivals = arrivals_of(found.by_day)
     weekly, growth = _accumulation(arrivals)
     sums = control.sums[asked.name]
-    rho = 0.0
-    if asked.kind != "ratio" and sums.n_p == control.n and control.n > 2:
-        rho = _correlation(control.n, (sums.p, sums.pp), (sums.y_p, sums.yy_p), sums.yp)
+    rho = 0.0 if asked.kind == "ratio" else _correlation(control.n, sums)
     is_rate = asked.kind == "rate"
     return History(
         asked.name, program, control.n, told.mean, None if is_rate else math.sqrt(told.var),
@@ -104,9 +103,10 @@ def _accumulation(arrivals: pd.DataFrame) -> tuple[float | None, float | None]:
     ), growth
 
 
-def _correlation(n: int, before: tuple[float, float], after: tuple[float, float], both: float) -> float:
-    """Of two columns by their sums, sums of squares and sum of products."""
-    spread = [squares - total * total / n for total, squares in (before, after)]
-    if min(spread) <= 0:
+def _correlation(n: int, sums: Sums) -> float:
+    """Of what users did with what was known of them before, over all of them."""
+    if n < FEWEST_FOR_PAST or not sums.n_p:
         return 0.0
-    return float((both - before[0] * after[0] / n) / math.sqrt(spread[0] * spread[1]))
+    pair = with_past(n, sums, sums.p / sums.n_p)
+    spread = pair.after.var * pair.before.var
+    return pair.cov / math.sqrt(spread) if spread > 0 else 0.0

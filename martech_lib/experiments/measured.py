@@ -107,16 +107,41 @@ def _means(metric: Metric, control: Arm, treated: Arm, level: float, actors: int
 
 
 def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
-    """With what was known before the assignment taken out; plain where too few have it."""
-    lacking = max(arm.n - arm.sums[metric.name].n_p for arm in (control, treated))
-    why = f"the past is unknown of {lacking:,} users of an arm" if lacking else ""
+    """With what was known before the assignment taken out; plain where that cannot be."""
+    plain = beside(metric, control, treated, level=level)
+    if plain.difference is None:
+        return plain
+    arms = [(arm.n, arm.sums[metric.name]) for arm in (control, treated)]
+    known = sum(sums.n_p for _, sums in arms)
     if metric.kind == "ratio":
-        why = "the past is one number a user and not a ratio"
-    if why:
-        return beside(metric, control, treated, level=level)._replace(reason=f"{why}, so that it is not used")
-    samples = adjusted(*(_pair(arm.sums[metric.name]) for arm in (control, treated)))
+        return plain._replace(reason="the past is one number a user and not a ratio, so that it is not used")
+    if not known:
+        return plain._replace(reason="the past is unknown of all users, so that it is not used")
+    middle = sum(sums.p for _, sums in arms) / known
+    samples = adjusted(*(with_past(n, sums, middle) for n, sums in arms))
+    if _is_impossible(metric, samples, plain):
+        return plain._replace(reason="the arms lay too far apart before it began for the past to be taken out")
     told = _compared(metric, treated.arm, samples, level)
-    return told._replace(method=f"{told.method} after CUPED")
+    lacking = control.n + treated.n - known
+    reason = f"the past is unknown of {lacking:,} users, who count as average ones of before" if lacking else ""
+    return told._replace(method=f"{told.method} after CUPED", reason=told.reason or reason)
+
+
+def _is_impossible(metric: Metric, samples: tuple[Sample, Sample], plain: Beside) -> bool:
+    """Whether a mean came out on the other side of 0, or a rate above 1."""
+    most = 1.0 if metric.kind == "rate" else math.inf
+    pairs = zip(samples, (plain.control, plain.treated), strict=True)
+    return any(one.mean > most or one.mean * was.mean < 0 for one, was in pairs)
+
+
+def with_past(n: int, sums: Sums, middle: float) -> Paired:
+    """An arm's users with what was known of them before, as the distance from its middle; 0 where it is unknown."""
+    before = sums.p - sums.n_p * middle
+    squares = sums.pp - 2 * middle * sums.p + sums.n_p * middle**2
+    both = sums.yp - middle * sums.y_p
+    return Paired(
+        of_sums(n, sums.y, sums.yy), of_sums(n, before, squares), (both - before * sums.y / n) / (n - 1)
+    )  # fmt: skip
 
 
 def _compared(metric: Metric, arm: str, samples: tuple[Sample, Sample], level: float) -> Beside:
@@ -125,11 +150,6 @@ def _compared(metric: Metric, arm: str, samples: tuple[Sample, Sample], level: f
         return Beside(metric, arm, *samples, told.difference, told.lift, told.method, 0)
     reason = "the control's value cannot be told from none, so that there is no relative difference"
     return Beside(metric, arm, *samples, told.difference, None, told.method, 0, reason)
-
-
-def _pair(sums: Sums) -> Paired:
-    after, before = of_sums(sums.n_p, sums.y_p, sums.yy_p), of_sums(sums.n_p, sums.p, sums.pp)
-    return Paired(after, before, (sums.yp - sums.p * sums.y_p / sums.n_p) / (sums.n_p - 1))
 
 
 SCORE = "pooled z-test, interval by the score test"

@@ -121,8 +121,8 @@ def same(found: Counted, wanted: Counted) -> None:
     pd.testing.assert_frame_equal(found.by_day, wanted.by_day, check_dtype=False)
     for arm, other in zip(found.arms, wanted.arms, strict=True):
         for name in ("conversion", "buys a click"):
-            assert [getattr(arm.sums[name], f) for f in ("y", "yy", "yyy", "x", "xx", "xy", "n_p", "y_p", "yy_p")] == [
-                getattr(other.sums[name], f) for f in ("y", "yy", "yyy", "x", "xx", "xy", "n_p", "y_p", "yy_p")
+            assert [getattr(arm.sums[name], f) for f in ("y", "yy", "yyy", "x", "xx", "xy", "n_p", "y_p")] == [
+                getattr(other.sums[name], f) for f in ("y", "yy", "yyy", "x", "xx", "xy", "n_p", "y_p")
             ]
         for name, sums in arm.sums.items():
             np.testing.assert_allclose(sums, other.sums[name], rtol=1e-9, err_msg=name)
