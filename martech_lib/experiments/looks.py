@@ -21,6 +21,7 @@ MOST = 8.0  # standard deviations whose confidence level is told from 1
 SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
 FAR = 12.0  # standard deviations within which an end is looked for; no later look is reached with a Z beyond it
 HELD = (1e-6, 0.45)  # p-values that boundaries are asked for; below they are as good as none, above as good as 1
+MOST_AGAIN = 60  # readings after the end that are told apart
 LEAST_CHANCE = 1e-15  # that has a place on the scale of standard deviations
 
 
@@ -65,7 +66,7 @@ def look_of(plan: Plan, units: int, days: float | None) -> Look:
         return Look(plan.looks if is_last else 1, share, is_last, (share,), (z,))
     planned = plan.size.shares
     if is_last:
-        return Look(plan.looks, share, True, planned, plan.boundaries, _of_other_size(share))
+        return Look(plan.looks, share, True, planned, plan.boundaries, _of_other_size(plan, share, days))
     place = min(range(plan.looks), key=lambda look: abs(planned[look] - share))
     is_declared = plan.rule != "fixed" and abs(planned[place] - share) <= OF_STEP / plan.looks
     if not is_declared:
@@ -215,12 +216,27 @@ def _pair_alpha(plan: Plan) -> float:
     return plan.size.alpha * 2 / plan.tails
 
 
-def _of_other_size(share: float) -> str:
+def _of_other_size(plan: Plan, share: float, days: float | None) -> str:
     if share < 1 - WITHIN:
         return f"its weeks are over with {percent(share, 0)} of the planned units: it may miss what it was to see"
-    if share > 1 + WITHIN:
-        return f"it ran on to {percent(share, 0)} of the planned units"
-    return ""
+    if share <= 1 + WITHIN:
+        return ""
+    ran_on = f"it ran on to {percent(share, 0)} of the planned units"
+    again = 0 if days is None else min(round(days * (1 - 1 / share)), MOST_AGAIN)
+    if not again:
+        return ran_on
+    alarms = _read_again(plan, share, again)
+    return (
+        f"{ran_on}: read once that holds; read on every day since its end until a win it has {percent(alarms)} false "
+        f"alarms in place of {percent(plan.size.alpha)}"
+    )
+
+
+def _read_again(plan: Plan, share: float, times: int) -> float:
+    """False alarms of a plan that is read so many times more, evenly up to a share of its units."""
+    more = tuple(1 + (share - 1) * (k + 1) / times for k in range(times))
+    again = walk((*plan.size.shares, *more), (*plan.boundaries, *plan.boundaries[-1:] * times), tails=plan.tails)
+    return float(again.stopping(0.0).rejects[0])
 
 
 def _undeclared(plan: Plan, share: float) -> str:

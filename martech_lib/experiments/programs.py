@@ -17,9 +17,14 @@ def program_of(assignments: ir.Table, name: str, *, is_named: bool) -> str | Non
     """The program to be read: the one of this name, or the only one there is; None where the log has no such column.
 
     Raises:
-        UserError: There are several, and none of this name.
+        UserError: A program is named and the log has no such column, or it has several and none of this name.
     """
     if "program" not in assignments.columns:
+        if is_named:
+            raise UserError(
+                f"program came as '{shown(name)}', and the assignments have no column program: leave it out where they "
+                "hold one experiment."
+            )
         return None
     if assignments.filter(assignments.program.cast("string") == name).limit(1).count().execute():
         return name
@@ -39,7 +44,7 @@ def moving_shares(assignments: ir.Table, program: str | None) -> str:
     """What is wrong where an arm's share moved while it ran, as a bandit's does; "" where it stood still.
 
     Raises:
-        UserError: Shares are no numbers.
+        UserError: A program is named and there is no such column; Shares are no numbers.
     """
     if "planned_share" not in assignments.columns:
         return ""

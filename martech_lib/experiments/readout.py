@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -70,7 +70,10 @@ def read(plan: Plan, assignments: Any, outcomes: Any, *, program: str = "", expl
     name = program_of(put, str(program or plan.name), is_named=bool(program))
     metrics = [metric for part in roles.values() for metric in part]
     found = counted(put, outcomes, measures_of(metrics), program=name, window_days=plan.window_days)
-    return read_counted(plan, found, roles, moved=moving_shares(put, name))
+    told = read_counted(plan, found, roles, moved=moving_shares(put, name))
+    if program or name in (None, plan.name):
+        return told
+    return replace(told, sentence=f"{told.sentence} Read from {shown(name)}, the only program in the log.")
 
 
 def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -> Readout:
@@ -82,7 +85,7 @@ def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -
         roles: The metrics by role.
         moved: What is wrong with the arms' shares, in words; "" where they stood still.
     """
-    arms = in_order(found.arms)
+    arms = _placed(in_order(found.arms), plan.split)
     srm = sample_ratio(_beside_plan(plan, arms), plan.split, found.by_day)
     fault = moved or srm.reason or _too_few(arms) or _crossing(found)
     if fault:
@@ -102,6 +105,17 @@ def in_order(arms: Sequence[Arm]) -> tuple[Arm, ...]:
         came = listed([shown(arm.arm) for arm in arms]) or "none"
         raise UserError(f"The arms came as {came}; allowed is one named control or holdout, and others beside it.")
     return (*control, *sorted((arm for arm in arms if arm not in control), key=lambda arm: arm.arm))
+
+
+def _placed(arms: tuple[Arm, ...], split: Sequence[float]) -> tuple[Arm, ...]:
+    """The arms in the order of their shares: a plan names no arms, so a larger arm is that of a larger share."""
+    control, *others = arms
+    shares = split[1:]
+    if len(others) != len(shares) or len(set(shares)) == 1:
+        return arms
+    largest = sorted(others, key=lambda arm: -arm.n)
+    ranks = sorted(range(len(shares)), key=lambda place: -shares[place])
+    return (control, *(largest[ranks.index(place)] for place in range(len(shares))))
 
 
 def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from martech_lib.experiments.metrics import Metric
 Decision = Literal["ship", "do not ship", "inconclusive", "keep running", "refused"]
 
 
+TELLING = 0.005  # of a factor, below which two digits do not show it
 Harm = Mapping[str, Sequence[Line]]  # arm -> what it harms
 
 
@@ -43,7 +44,7 @@ def verdict(look: Look, lines: Sequence[Line], *, mde: float, curse: float) -> V
         return refused(primary[0].beside.reason)
     harm = _harm_by_arm(lines)
     best = min(known, key=lambda line: _rank(line, harm))
-    after = _overstated(curse) + _unread(lines)
+    after = _overstated(curse) + _may_harm(lines, best.beside.arm) + _unread(lines)
     told = _of_best(look, best, known, harm=harm, mde=mde, after=after)
     return told._replace(sentence=told.sentence + _of_others(look, best, known, harm) + _of_end(look))
 
@@ -139,7 +140,24 @@ def _harm(lines: Sequence[Line]) -> str:
     return listed(said, most=3)
 
 
+def _may_harm(lines: Sequence[Line], arm: str) -> str:
+    """What else points the wrong way in a winning arm, and how far it may go."""
+    said = []
+    for line in lines:
+        told, lift = line.beside.difference, line.beside.lift
+        is_beside = line.role in ("downstream", "guardrail") and line.beside.arm == arm
+        if not is_beside or told is None or told.estimate * line.better >= 0:
+            continue
+        far = lift or told
+        end = -far.lower if line.better > 0 else far.upper
+        verb = "lowers" if line.better > 0 else "raises"
+        said.append(f"it {verb} {line.name} by up to {percent(end) if lift else in_words(line.beside.metric, end)}")
+    return f" Not ruled out: {listed(said, most=3)}." if said else ""
+
+
 def _overstated(curse: float) -> str:
+    if curse < 1 + TELLING:
+        return ""
     return f" Expect less: where the planned effect is true, a win shows {number(curse, 2)} times it on average."
 
 

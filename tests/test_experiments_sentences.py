@@ -1,0 +1,105 @@
+"""What a readout's sentence says beside its decision: other directions, harm that is not ruled out, late ends, programs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from experiment_frames import PASSING, a_plan, line, read, with_events, world
+
+from martech_lib import experiments
+from martech_lib.core.errors import UserError
+from martech_lib.experiments.metrics import metric_of
+
+N = 1094
+EVENTS = {"conversion": 219, "paid": 100, "unsubscribe": 50}
+BETTER = {**EVENTS, "conversion": 280}
+GUARDED = {"guardrail_metrics": ["unsubscribe rate"], "downstream_metric": "paid rate"}
+
+
+# ---- direction ----
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("churn rate", -1), ("conversion rate", 1), ("return visit rate", 1), ("opt-out rate", -1),
+        ("returned visitors rate (higher is better)", 1), ("time on page per user (Lower is better)", -1),
+    ],
+)  # fmt: skip
+def test_a_metric_tells_its_direction_by_name_or_declares_it(name: str, better: int) -> None:
+    assert metric_of(name).better == better
+    assert metric_of(name).name == name.split(" (")[0]
+
+
+def test_a_plan_for_the_worse_does_not_pass_the_gate() -> None:
+    def missing(metric: str, mde: float) -> str:
+        gate = a_plan(**PASSING, primary_metric=metric, mde=mde).gate
+        return " ".join(gate.loc[~gate["passed"], "missing"])
+
+    assert missing("churn rate", -0.25) == missing("churn rate (higher is better)", 0.25) == ""
+    told = missing("churn rate", 0.25)
+    assert told.startswith("the plan hopes for a rise of churn rate, of which less is better; turn the sign of mde")
+    assert "'churn rate (higher is better)'" in told
+    assert "a fall of conversion rate, of which more is better" in missing("conversion rate", -0.25)
+
+
+def test_a_declared_direction_decides_what_is_harm() -> None:
+    more = with_events({**EVENTS, "visit": 300}, {**EVENTS, "visit": 420})
+    worse = read(more, {"guardrail_metrics": ["visit rate (lower is better)"]})
+    assert worse.decision == "do not ship" and "raises visit rate by 40.0 %" in worse.sentence
+    assert read(more, {"guardrail_metrics": ["visit rate"]}).decision == "inconclusive"
+
+
+# ---- harm that is not ruled out ----
+
+
+def test_a_winner_is_told_with_the_harm_that_is_not_ruled_out() -> None:
+    found = read(with_events(EVENTS, {**BETTER, "paid": 96}), GUARDED)
+    lift = line(found, "paid rate").beside.lift
+    assert lift is not None and found.decision == "ship"
+    assert f"Not ruled out: it lowers paid rate by up to {-100 * lift.lower:.1f} %." in found.sentence
+    assert (
+        "Not ruled out" not in read(with_events(EVENTS, {**BETTER, "paid": 104, "unsubscribe": 46}), GUARDED).sentence
+    )
+
+
+# ---- the end ----
+
+
+def test_a_test_that_ran_on_says_what_daily_readings_cost() -> None:
+    n, more = 2 * N, {name: 2 * hits for name, hits in EVENTS.items()}
+    found = read(with_events(more, {**more, "conversion": 600}, n))
+    assert (
+        found.decision == "ship" and "It ran on to 200 % of the planned units: read once that holds;" in found.sentence
+    )
+    said = float(found.sentence.rsplit("until a win it has ", 1)[1].split(" %")[0])
+    # World: 14 days, the planned units after 7 of them; then read at the end of every day.
+    rng = np.random.default_rng(5)
+    paths = rng.normal(size=(100_000, 14)).cumsum(axis=1) / np.sqrt(np.arange(1, 15))
+    alarms = (np.abs(paths[:, 6:]) > 1.959964).any(axis=1).mean()
+    assert said == pytest.approx(100 * alarms, abs=0.5)
+
+
+# ---- arms and programs ----
+
+
+@pytest.mark.parametrize("names", [("b", "c"), ("c", "b")])
+def test_arms_are_those_of_their_shares_whatever_they_are_called(names: tuple[str, str]) -> None:
+    larger, smaller = names
+    arms = {
+        "control": (1000, {"conversion": 200}),
+        larger: (600, {"conversion": 120}),
+        smaller: (400, {"conversion": 80}),
+    }
+    found = read(arms, {"split": (0.5, 0.3, 0.2), "planned_units": 2000})
+    assert found.srm.passed and found.srm.planned == {"control": 0.5, larger: 0.3, smaller: 0.2}
+    assert not read({**arms, smaller: (250, {"conversion": 50})}, {"split": (0.5, 0.3, 0.2)}).srm.passed
+
+
+def test_a_program_of_another_name_is_told() -> None:
+    logs = world(with_events(EVENTS, BETTER), program="Spring test")
+    told = experiments.read(a_plan(), *logs).sentence
+    assert told.endswith("Read from Spring test, the only program in the log.")
+    assert "the only program" not in experiments.read(a_plan(), *logs, program="Spring test").sentence
+    with pytest.raises(UserError, match="program came as 'Spring test', and the assignments have no column program"):
+        experiments.read(a_plan(), logs[0].drop(columns="program"), logs[1], program="Spring test")
