@@ -161,6 +161,12 @@ def test_whatever_comes_is_planned_or_refused(changes: dict[str, Any], is_mean: 
         assert len(str(told)) > 20
 
 
+@pytest.mark.parametrize("thirds", ["33.33/33.33/33.33", "33.3 %; 33.3 %; 33.3 %", (0.333, 0.333, 0.333)])
+def test_thirds_may_be_written_with_few_digits(thirds: Any) -> None:
+    assert a_plan(split=thirds).split == pytest.approx((1 / 3,) * 3, rel=1e-12)
+    assert a_plan(split=a_plan(split=thirds).split).fingerprint == a_plan(split=thirds).fingerprint
+
+
 # ---- readouts ----
 
 N = 300

@@ -37,7 +37,9 @@ NUMBERS: Mapping[str, tuple[float, float, bool, str]] = {
 }
 WHOLES = {"looks": (1, 365), "tails": (1, 2), "variables_changed": (0, 1_000), "planned_units": (4, 10**12)}
 UP_TO = ("growth",)  # whose upper end is allowed
-MOST_ARMS, LEAST_SHARE, SUM_WITHIN = 20, 1e-6, 1e-6
+MOST_ARMS, LEAST_SHARE = 20, 1e-6
+SUM_WITHIN = 0.0015  # thirds are written as 33.33 or 0.333
+SUM_AS_GOOD = 1e-9  # left as it is, so that what is read again is the same
 
 
 def allowed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def split_of(given: Any) -> tuple[float, ...]:
         )
     parts = re.split(r"[/;|]", given) if isinstance(given, str) else list(given)
     shares = [_number("split", part) for part in parts]
-    if sum(shares) > 1.5 and abs(sum(shares) - 100) < 0.01:
+    if sum(shares) > 1.5 and abs(sum(shares) - 100) <= 100 * SUM_WITHIN:
         shares = [share / 100 for share in shares]
     said = " / ".join(f"{share:g}" for share in shares)
     if not 2 <= len(shares) <= MOST_ARMS:
@@ -85,9 +87,10 @@ def split_of(given: Any) -> tuple[float, ...]:
         raise UserError(
             f"split came as {said}; every arm needs a share above 0 (a millionth or more), such as 0.5 / 0.5."
         )
-    if abs(sum(shares) - 1) > SUM_WITHIN:
-        raise UserError(f"split came as {said}, which adds up to {sum(shares):g}; shares of all arms add up to 1.")
-    return tuple(shares)
+    whole = sum(shares)
+    if abs(whole - 1) > SUM_WITHIN:
+        raise UserError(f"split came as {said}, which adds up to {whole:g}; shares of all arms add up to 1.")
+    return tuple(shares if abs(whole - 1) < SUM_AS_GOOD else (share / whole for share in shares))
 
 
 def _typed(name: str, value: Any) -> Any:
