@@ -160,3 +160,47 @@ def test_any_text_reads_back(tmp_path: Path, ideas: list[str], mark: str) -> Non
     assert not found.problems
     assert list(found.frame["idea"]) == ideas
     assert list(found.frame["surface"]) == [f"on {idea}" for idea in ideas]
+
+
+# ---- blanks that are filled ----
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"idea,surface,owner,mood\nA,web,Ana,good\nB,tv,,\nC,tv,Bo,bad\n",
+        b"\xef\xbb\xbfidea;surface\r\nA;web\r\nB;tv\r\nC;tv",
+        b'# ideas\n\nmood,Idea,surface,owner\n"two\nlines",A,web,Ana\n\n,b ,tv\nbad,C,tv,Bo\n',
+        b'"idea","surface"\n"A","web"\n"B","tv"\n"=C","tv"\n',
+    ],
+)
+def test_blanks_of_a_row_are_filled_and_all_else_stays(tmp_path: Path, data: bytes) -> None:
+    file = backlog(tmp_path, data)
+    before = Workspace.open(tmp_path).register("backlog")
+    told = Workspace.open(tmp_path).fill("backlog", "B", {"owner": "Cid", "mde_relative": 0.125, "audience": None})
+    after = Workspace.open(tmp_path).register("backlog")
+    assert after["owner"].iloc[1] == "Cid" and after["mde_relative"].iloc[1] == 0.125
+    others = [name for name in before if name != "mde_relative" or before[name].notna().any()]
+    pd.testing.assert_frame_equal(after[others].drop(index=1), before[others].drop(index=1))
+    assert b"Cid" in file.read_bytes().splitlines()[int(told.removeprefix("backlog.csv, row ")) - 1]
+    kept = [one for one in data.splitlines() if b"dea" not in one and one.strip(b'",').lower()[:1] != b"b"]
+    assert all(one in file.read_bytes() for one in kept)
+    with pytest.raises(UserError, match="has owner 'Cid' in row"):
+        Workspace.open(tmp_path).fill("backlog", "B", {"owner": "Dan"})
+    with pytest.raises(UserError, match="has no row 'D'"):
+        Workspace.open(tmp_path).fill("backlog", "D", {"owner": "Dan"})
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ideas=st.lists(TEXT, min_size=1, max_size=5, unique_by=str.casefold), at=st.integers(0, 4), said=TEXT)
+def test_any_text_fills_a_blank(tmp_path: Path, ideas: list[str], at: int, said: str) -> None:
+    backlog(tmp_path, b"idea,surface\n")
+    for idea in ideas:
+        Workspace.open(tmp_path).append("backlog", {"idea": idea, "surface": "web"})
+    place = at % len(ideas)
+    Workspace.open(tmp_path).fill("backlog", ideas[place], {"owner": said})
+    found = Workspace.open(tmp_path).register("backlog")
+    assert list(found["idea"]) == ideas
+    assert [text if isinstance(text, str) else None for text in found["owner"]] == [
+        said if one == place else None for one in range(len(ideas))
+    ]

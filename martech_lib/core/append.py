@@ -1,4 +1,4 @@
-"""One more row in a register of a folder; what stands there stays as it is, byte by byte."""
+"""One more row in a register of a folder, or blanks of one filled; what stands there stays as it is, byte by byte."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.files import Unreadable, csv_layout, csv_records, decode, header_names
@@ -31,35 +33,77 @@ def append_row(file: Path, declared: Table, row: Mapping[str, Any]) -> int:
     Raises:
         UserError: The file is of another format, cannot be read or written, or has such a row already.
     """
-    if file.suffix.lower() != ".csv":
-        raise UserError(f"{file.name} is no CSV file, and only these are written to; download the row and paste it.")
-    try:
-        data = file.read_bytes() if file.exists() else b""
-    except OSError as error:
-        raise UserError(f"{file.name} cannot be read: {error.strerror}.") from error
+    data = _data_of(file)
     is_empty = not data.strip(BOM + b" \r\n\t")
     told = _Written.new(row) if is_empty else _Written.of(data, declared, file.name)
-    told.refuse_twice(declared, row, file.name)
+    key = {column: cell_text(row.get(column)) for column in declared.key}
+    told.refuse_twice(key, file.name)
     grown = told.grown(list(row))
     text = f"{grown.text}{grown.line([row.get(name) for name in grown.header])}"
     new = grown.encoded(text, file.name)
-    _refuse_unread(declared, b"" if is_empty else data, new, file.name)
+    _refuse_unread(declared, (b"" if is_empty else data, new), file.name, key)
     _publish(file, data, new)
     return len(io.StringIO(text, newline="").readlines())
 
 
-def _refuse_unread(declared: Table, old: bytes, new: bytes, name: str) -> None:
-    """Raise UserError when the old file has faults, or when the new one would be read otherwise than it is meant."""
+def fill_row(file: Path, declared: Table, key: str, cells: Mapping[str, Any]) -> int:
+    """Fill cells of a row that are blank; the line it stands on.
+
+    Args:
+        file: A .csv file.
+        declared: Its table.
+        key: What stands in its first key column.
+        cells: Column -> value; columns that the header lacks are added to it, blank values are left out.
+
+    Raises:
+        UserError: The file cannot be read or written, it has no such row, or another value stands in a cell.
+    """
+    data, given = _data_of(file), {name: value for name, value in cells.items() if cell_text(value)}
+    told = _Written.of(data, declared, file.name).grown(list(given))
+    found = {declared.key[0]: key}
+    line, row = told.row_of(found, file.name)
+    new = told.encoded(told.filled(line, row, given, file.name), file.name)
+    _refuse_unread(declared, (data, new), file.name, found)
+    _publish(file, data, new)
+    return line
+
+
+def _data_of(file: Path) -> bytes:
+    """What stands in a CSV file; nothing where there is none. Raises UserError."""
+    if file.suffix.lower() != ".csv":
+        raise UserError(f"{file.name} is no CSV file, and only these are written to; download the row and paste it.")
+    try:
+        return file.read_bytes() if file.exists() else b""
+    except OSError as error:
+        raise UserError(f"{file.name} cannot be read: {error.strerror}.") from error
+
+
+def _refuse_unread(declared: Table, files: tuple[bytes, bytes], name: str, key: Mapping[str, str]) -> None:
+    """Raise UserError when the old file has faults, or the new one's rows but that of the key read otherwise."""
+    old, new = files
     before = read_register(declared, old, name) if old else None
     if before is not None and before.problems:
         raise UserError(f"{name} has a fault to be mended first: {before.problems[0]}")
     after = read_register(declared, new, name)
-    is_other = before is not None and len(before.frame) > 0 and not (
-        as_text(after.frame.iloc[:-1][list(before.frame)]).equals(as_text(before.frame))
-    )  # fmt: skip
+    is_other = (
+        before is not None
+        and len(before.frame) > 0
+        and not _others(after.frame, key)[list(before.frame)].equals(_others(before.frame, key))
+    )
     if after.problems or is_other:
         why = f": {after.problems[0]}" if after.problems else ""
         raise UserError(f"{name} writes its values in another way than the row{why}; download the row and paste it.")
+
+
+def _others(frame: pd.DataFrame, key: Mapping[str, str]) -> pd.DataFrame:
+    """All rows but that of a key, as text."""
+    told = as_text(frame)
+    is_it = [_is_of(row, key) for row in told.to_dict("records")]
+    return told[[not one for one in is_it]].reset_index(drop=True)
+
+
+def _is_of(row: Mapping[Any, str], key: Mapping[str, str]) -> bool:
+    return all(row.get(column, "").strip().casefold() == value.strip().casefold() for column, value in key.items())
 
 
 class _Written(NamedTuple):
@@ -98,12 +142,11 @@ class _Written(NamedTuple):
         encoding = "cp1252" if notes else "utf-8-sig" if data.startswith(BOM) else "utf-8"
         return cls(text, header, at, rows, layout.mark, newline, encoding)
 
-    def refuse_twice(self, declared: Table, row: Mapping[str, Any], name: str) -> None:
+    def refuse_twice(self, key: Mapping[str, str], name: str) -> None:
         """Raise UserError when a row of this key stands there."""
-        wanted = {key: cell_text(row.get(key)).strip() for key in declared.key}
         for line, cells in self.rows:
-            if all(cells.get(key, "").strip().casefold() == value.casefold() for key, value in wanted.items()):
-                raise UserError(f"{name} has '{shown(next(iter(wanted.values())))}' already, in row {line}.")
+            if _is_of(cells, key):
+                raise UserError(f"{name} has '{shown(next(iter(key.values())).strip())}' already, in row {line}.")
 
     def grown(self, names: Sequence[str]) -> _Written:
         """The same with these columns in the header; rows that are shorter than it have blanks there."""
@@ -113,6 +156,28 @@ class _Written(NamedTuple):
         start, end = self.header_at
         header = [*self.header, *added]
         return self._replace(text=self.text[:start] + self.line(header) + self.text[end:], header=header)
+
+    def row_of(self, key: Mapping[str, str], name: str) -> tuple[int, Mapping[str, str]]:
+        """The row of this key and its line. Raises UserError where there is none."""
+        for line, cells in self.rows:
+            if _is_of(cells, key):
+                return line, cells
+        raise UserError(f"{name} has no row '{shown(next(iter(key.values())))}'.")
+
+    def filled(self, line: int, cells: Mapping[str, str], given: Mapping[str, Any], name: str) -> str:
+        """The text with blank cells of the row on this line filled. Raises UserError where another value is in one."""
+        for column, value in given.items():
+            there = cells.get(column, "").strip()
+            if there and there != cell_text(value):
+                raise UserError(
+                    f"{name} has {column} '{shown(there)}' in row {line} already, and it is not written over; change "
+                    "it in the file."
+                )
+        lines = io.StringIO(self.text, newline="").readlines()
+        reader = csv.reader(lines[line - 1 :], delimiter=self.mark)
+        next(reader)
+        row = self.line([given.get(column, cells.get(column)) for column in self.header])
+        return "".join([*lines[: line - 1], row, *lines[line - 1 + reader.line_num :]])
 
     def line(self, cells: Sequence[Any]) -> str:
         """Cells as one record."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from martech_lib.core.append import append_row
+from martech_lib.core.append import append_row, fill_row
 from martech_lib.core.errors import Problem, UserError, WorkspaceError, did_you_mean, nearest, shown
 from martech_lib.core.files import (
     REGISTER_LIMIT,
@@ -99,6 +99,10 @@ class Folder:
         self.files.setdefault(name, file)
         self._all.setdefault(name, [file])
         return line
+
+    def fill(self, name: str, key: str, cells: Mapping[str, Any]) -> int:
+        """Fill blank cells of a register's row; its line. Raises UserError."""
+        return fill_row(self.files.get(name, self.path / f"{name}.csv"), table(name), key, cells)
 
     def keep(self, name: str, text: str) -> str:
         """Write a small file of its own beside the tables, which must not be there yet; its name. Raises UserError."""

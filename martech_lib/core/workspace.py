@@ -201,12 +201,17 @@ class Workspace:
         Raises:
             UserError: The workspace is a database, the file is no CSV or cannot be written, or the row is there.
         """
-        declared = table(name)
-        if declared.log:
-            raise UserError(f"{name} is a log, written by systems; rows are added to registers alone.")
-        if not isinstance(self._from, Folder):
-            raise UserError(f"{self.source} is a database, which is only read; download the row in its place.")
-        line = self._from.append(name, row)
+        line = self._written_to(name).append(name, row)
+        self._registers.pop(name, None)
+        return f"{self.file_for(name)}, row {line}"
+
+    def fill(self, name: str, key: str, cells: Mapping[str, Any]) -> str:
+        """Fill blank cells of the row of a register that has this key; where it stands, in words.
+
+        Raises:
+            UserError: As `append`; or there is no such row, or another value stands in a cell.
+        """
+        line = self._written_to(name).fill(name, key, cells)
         self._registers.pop(name, None)
         return f"{self.file_for(name)}, row {line}"
 
@@ -228,6 +233,14 @@ class Workspace:
     def kept(self, folder: str) -> dict[str, str]:
         """The text of the YAML files in a folder beside the tables, by name; none in a database."""
         return self._from.kept(folder) if isinstance(self._from, Folder) else {}
+
+    def _written_to(self, name: str) -> Folder:
+        """Where rows of a register are written. Raises UserError."""
+        if table(name).log:
+            raise UserError(f"{name} is a log, written by systems; rows are added to registers alone.")
+        if not isinstance(self._from, Folder):
+            raise UserError(f"{self.source} is a database, which is only read; download the row in its place.")
+        return self._from
 
     def _refuse_missing(self, name: str) -> None:
         if not self.has(name):

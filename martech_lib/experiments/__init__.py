@@ -22,10 +22,11 @@ from martech_lib.experiments.readout import Readout, read
 from martech_lib.experiments.record import Record, record
 from martech_lib.experiments.register import card_of, plan_of_card, read_card, register
 from martech_lib.experiments.registered import read_registered, readable
+from martech_lib.experiments.results import record_decision, record_follow_up
 from martech_lib.experiments.sizes import sample_size
 
 __all__ = [
     "Backlog", "History", "Plan", "Readout", "Record", "backlog", "by_week", "card_of", "conventions", "history",
     "plan", "plan_from", "plan_of_card", "power_curve", "reach_of", "read", "read_card", "read_registered", "readable",
-    "record", "register", "sample_size",
+    "record", "record_decision", "record_follow_up", "register", "sample_size",
 ]  # fmt: skip

@@ -77,7 +77,7 @@ def split_of(given: Any) -> tuple[float, ...]:
             f"split came as '{shown(given)}'; allowed are shares of the arms, control first, such as 50/50."
         )
     parts = re.split(r"[/;|]", given) if isinstance(given, str) else list(given)
-    shares = [_number("split", part) for part in parts]
+    shares = [number_of("split", part) for part in parts]
     if sum(shares) > 1.5 and abs(sum(shares) - 100) <= 100 * SUM_WITHIN:
         shares = [share / 100 for share in shares]
     said = " / ".join(f"{share:g}" for share in shares)
@@ -106,7 +106,7 @@ def _typed(name: str, value: Any) -> Any:
         return _choice(name, value)
     if name in WHOLES:
         return _whole(name, value)
-    return _within(name, _number(name, value))
+    return _within(name, number_of(name, value))
 
 
 def _list_of(value: Any) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def _choice(name: str, value: Any) -> str:
 
 
 def _whole(name: str, value: Any) -> int:
-    number, (least, most) = _number(name, value), WHOLES[name]
+    number, (least, most) = number_of(name, value), WHOLES[name]
     if number != round(number) or not least <= number <= most:
         raise UserError(f"{name} came as {number:g}; allowed is a whole number from {least} to {most:,}.")
     return round(number)
@@ -155,7 +155,8 @@ def _within(name: str, number: float) -> float:
     return number
 
 
-def _number(name: str, value: Any) -> float:
+def number_of(name: str, value: Any) -> float:
+    """A number as given, or as people write it ("1.5 %"). Raises UserError where it is none."""
     try:
         number = _as_written(value) if _is_text(value) else float(value)
     except (TypeError, ValueError) as error:

@@ -40,6 +40,7 @@ class Readout(Result):
         counted: What was counted, and what was set aside.
         decision: ship, do not ship, inconclusive, keep running, or refused.
         sentence: What a marketer is told.
+        arm: The arm that the decision is about; "" where nothing is read.
     """
 
     plan: Plan
@@ -49,6 +50,7 @@ class Readout(Result):
     counted: Counted
     decision: Decision
     sentence: str
+    arm: str
 
 
 def read(plan: Plan, assignments: Any, outcomes: Any, *, program: str = "", exploratory: Sequence[str] = ()) -> Readout:
@@ -167,4 +169,5 @@ def _readout(
     return Readout(
         reading_records=records(plan, srm, found, look=look, lines=lines, reason=reason),
         plan=plan, srm=srm, look=look, lines=lines, counted=found, decision=told.decision, sentence=told.sentence,
+        arm=told.arm,
     )  # fmt: skip

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
-from martech_lib.experiments.plan import Plan, plan_from
+from martech_lib.core.rows import Row, rows_of
+from martech_lib.core.spreadsheet import cell_text
+from martech_lib.experiments.plan import Plan, Rule, plan_from
 
 if TYPE_CHECKING:
     from martech_lib.core.workspace import Workspace
@@ -21,6 +23,17 @@ RULE_NAMES = {
     "pocock": "Pocock",
     "confidence_sequence": "confidence sequence",
 }
+# How registers write a rule down -> our name of it; "" for a rule that allows looks and is none of ours.
+RULE_PATTERNS: Sequence[tuple[str, Rule | Literal[""]]] = (
+    (r"confidence.sequence|any.?time|always.valid|\bm-?sprt\b", "confidence_sequence"),
+    (r"o.?brien|fleming|\bobf\b", "obrien_fleming"),
+    (r"pocock", "pocock"),
+    (r"group.?sequential|haybittle|peto|lan.?demets|alpha.?spending|\bsprt\b", ""),
+)
+COMPARED = (
+    "name", "hypothesis", "primary_metric", "downstream_metric", "variables_changed", "tails", "alpha", "power", "mde",
+    "method", "split", "looks_planned", "guardrail_metrics", "planned_n",
+)  # fmt: skip
 KIND_NAMES = {"rate": "two proportions", "mean": "Welch", "ratio": "ratio by the delta method"}
 
 
@@ -56,6 +69,12 @@ class Card(NamedTuple):
     plan: Plan
     is_as_registered: bool
     fingerprint: str
+
+
+def rule_of(method: str) -> Rule | Literal[""]:
+    """The rule for looks that a register's method names: "fixed" where it names none, "" where it is none of ours."""
+    named = (rule for pattern, rule in RULE_PATTERNS if re.search(pattern, method, re.IGNORECASE))
+    return next(named, "fixed")
 
 
 def register(ws: Workspace, plan: Plan, *, start: date | None = None) -> Registered:
@@ -107,7 +126,10 @@ def next_id(ids: Iterable[str]) -> str:
 
 
 def row_of(plan: Plan, new: str, *, start: date | None = None) -> dict[str, Any]:
-    """The plan as a row of experiments.csv."""
+    """The plan as a row of experiments.csv. Raises UserError where start is no day."""
+    if start is not None and not isinstance(start, date):
+        raise UserError(f"start came as '{shown(start)}'; allowed is a date, such as date(2026, 8, 31).")
+    start = start.date() if isinstance(start, datetime) else start
     end = start + timedelta(weeks=plan.weeks) - timedelta(days=1) if start and plan.weeks else None
     return {
         "id": new,
@@ -223,16 +245,27 @@ def cards_of(ws: Workspace) -> tuple[dict[str, Card], tuple[str, ...]]:
 
 
 def edited(ws: Workspace) -> tuple[str, ...]:
-    """What does not fit: cards that were changed, and rows of the register whose fingerprint is not their card's."""
+    """What does not fit: cards that were changed, and rows of the register that are not as their card."""
     cards, faults = cards_of(ws)
     said = [*faults]
     said += [f"{one} was changed after it was registered" for one, card in cards.items() if not card.is_as_registered]
     if ws.has("experiments") and "fingerprint" in ws.register("experiments"):
-        rows = ws.register("experiments").dropna(subset=["fingerprint"])
-        for one, written in zip(rows["id"].astype(str), rows["fingerprint"].astype(str), strict=True):
-            if one in cards and cards[one].fingerprint != written:
-                said.append(f"the fingerprint of {one} in the register is not that of its card")
+        for row in rows_of(ws.register("experiments")):
+            if row.get("fingerprint") is not None and str(row["id"]) in cards:
+                said += _unlike(row, cards[str(row["id"])])
     return tuple(said)
+
+
+def _unlike(row: Row, card: Card) -> Iterator[str]:
+    """Where a row of the register is not as its card."""
+    if str(row["fingerprint"]) != card.fingerprint:
+        yield f"the fingerprint of {row['id']} in the register is not that of its card"
+    elif card.is_as_registered:
+        declared = row_of(card.plan, card.id)
+        for column in COMPARED:
+            there, told = cell_text(row.get(column)), cell_text(declared[column])
+            if there != told:
+                yield f"{row['id']} has {column} '{shown(there)}' in the register and '{shown(told)}' on its card"
 
 
 def _sentence(said: str) -> str:

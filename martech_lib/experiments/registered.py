@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from martech_lib.core.arms import counted
-from martech_lib.core.errors import UserError, did_you_mean, shown
-from martech_lib.core.rows import Row, rows_of
-from martech_lib.core.spoken import count
+from martech_lib.core.errors import UserError, shown
+from martech_lib.core.rows import Row
+from martech_lib.core.spoken import count, listed
 from martech_lib.core.stats import Sample
 from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.lines import Roles
@@ -18,14 +17,10 @@ from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import moving_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
-from martech_lib.experiments.register import CARDS, as_registered, cards_of
+from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, cards_of, rule_of
+from martech_lib.experiments.results import row_of_id
 from martech_lib.experiments.rule_audit import is_bandit
 
-RULES = (
-    (re.compile(r"confidence.sequence|anytime|always.valid", re.IGNORECASE), "confidence_sequence"),
-    (re.compile(r"fleming", re.IGNORECASE), "obrien_fleming"),
-    (re.compile(r"pocock", re.IGNORECASE), "pocock"),
-)
 NEEDS = "needs assignments and outcomes with rows of this experiment"
 KEPT = ("alpha", "power", "tails", "hypothesis", "variables_changed", "downstream_metric", "surface")
 
@@ -48,7 +43,7 @@ def read_registered(ws: Workspace, one: str) -> Readout:
         UserError: There is no such experiment, it is not in the logs, or its card was changed.
         TableError: A table is wrong.
     """
-    row = _row(ws, one)
+    row = row_of_id(ws, one)
     assignments, outcomes = ws.log("assignments"), ws.log("outcomes")
     plan = _plan_by_card(ws, row)
     if plan is not None:
@@ -67,6 +62,12 @@ def _unreadable(row: Row) -> str:
     """Why no plain reading of a row holds what it says; "" where one does."""
     if is_bandit(row):
         return "the register has it as a bandit, whose arms differ in when their users came"
+    method = str(row.get("method") or "")
+    if not rule_of(method):
+        return (
+            f"its rule for looks is in the register as '{shown(method)}'; what is read are "
+            f"{listed([*RULE_NAMES.values()])}"
+        )
     if row.get("stop_reason") == "peek":
         looks = row.get("looks")
         after = f" after {count(int(looks), 'look')}" if looks else ""
@@ -106,7 +107,7 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
     told: dict[str, Any] = {name: row.get(name) for name in KEPT}
     told |= {
         "name": str(row["id"]),
-        "primary_metric": metric.name,
+        "primary_metric": row["primary_metric"],
         "baseline": control.mean,
         "mde": min(float(size), float(size) * metric.better),  # most registers leave the sign of a fall out
         "relative": True,
@@ -121,7 +122,7 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
 def _method(row: Row) -> Mapping[str, Any]:
     """Rule, looks, split and arms' test by the words of the register."""
     said = str(row.get("method") or "")
-    rule = next((name for pattern, name in RULES if pattern.search(said)), "fixed")
+    rule = rule_of(said) or "fixed"  # one that is none of ours is not read, see `_unreadable`
     looks = row.get("looks_planned") if rule != "fixed" else 1
     many = "holm" if "holm" in said.casefold() else None
     return {"rule": rule, "looks": looks, "split": row.get("split"), "many": many}
@@ -137,11 +138,3 @@ def _roles(row: Row) -> Roles:
 def _metrics(value: Any) -> tuple[Metric, ...]:
     names = value.split(";") if isinstance(value, str) else value or ()
     return tuple(metric_of(str(name)) for name in names if str(name).strip())
-
-
-def _row(ws: Workspace, one: str) -> Row:
-    rows = rows_of(ws.register("experiments"))
-    for row in rows:
-        if str(row["id"]) == one:
-            return row
-    raise UserError(f"The register has no '{shown(one)}'{did_you_mean(one, [str(row['id']) for row in rows])}.")

@@ -6,7 +6,6 @@ it; a bandit moves its shares at every look, so that it has no declared looks, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
@@ -15,12 +14,11 @@ from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, listed, percent
 from martech_lib.experiments import gate
 from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.register import rule_of
 
 Ruling = Literal["pass", "fail", "unknown", "not applicable"]
 RULE_IDS = {name: f"EX{place:02d}" for place, name in enumerate(gate.RULES, 1)}
 LOOKS = "Declared looks"
-FOR_LOOKS = re.compile(r"o.?brien|fleming|\bobf\b|pocock", re.IGNORECASE)
-FOR_ANY_LOOKS = re.compile(r"confidence.sequence|anytime|always.valid", re.IGNORECASE)
 USUAL_ALPHA, MOST_LOOKS = 0.05, 365
 
 
@@ -214,11 +212,11 @@ CHECKS: Mapping[str, Callable[[Row, float], Told]] = dict(
 
 def _has_rule(row: Row) -> bool:
     """Whether the method names a rule for several looks."""
-    return bool(FOR_LOOKS.search(row.get("method") or "")) or _may_stop_any_time(row)
+    return rule_of(row.get("method") or "") != "fixed"
 
 
 def _may_stop_any_time(row: Row) -> bool:
-    return bool(FOR_ANY_LOOKS.search(row.get("method") or ""))
+    return rule_of(row.get("method") or "") == "confidence_sequence"
 
 
 def _looks(looks: int) -> str:

@@ -18,10 +18,11 @@ Harm = Mapping[str, Sequence[Line]]  # arm -> what it harms
 
 
 class Verdict(NamedTuple):
-    """A decision and its sentence."""
+    """A decision, its sentence, and the arm that it is about; "" where nothing is read."""
 
     decision: Decision
     sentence: str
+    arm: str = ""
 
 
 def refused(reason: str) -> Verdict:
@@ -46,7 +47,8 @@ def verdict(look: Look, lines: Sequence[Line], *, mde: float, curse: float) -> V
     best = min(known, key=lambda line: _rank(line, harm))
     after = _overstated(curse) + _may_harm(lines, best.beside.arm) + _unread(lines)
     told = _of_best(look, best, known, harm=harm, mde=mde, after=after)
-    return told._replace(sentence=told.sentence + _of_others(look, best, known, harm) + _of_end(look))
+    sentence = told.sentence + _of_others(look, best, known, harm) + _of_end(look)
+    return told._replace(sentence=sentence, arm=best.beside.arm)
 
 
 def _harm_by_arm(lines: Sequence[Line]) -> Harm:

@@ -133,6 +133,10 @@ class ExperimentsApp:
         which = widgets.VBox([one.view]).add_class("wb-controls")
         return widgets.VBox([which, widgets.HBox([save]).add_class("wb-downloads")])
 
+    def results(self) -> Any:
+        """What the experiment came to, into the register."""
+        return None if self.book.mode == "report" else controls.results(self.state, self._follow)
+
     def _controls(self) -> controls.PlanControls:
         if not self._plans:
             self._plans.append(controls.PlanControls(self.state, self._follow))

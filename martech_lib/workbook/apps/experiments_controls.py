@@ -46,6 +46,11 @@ TEXTS = {
     "sd": ("Standard deviation by user", "for means and ratios"),
     "skew": ("Skewness by user", "0"),
 }
+FOLLOW_UP = {
+    "effect": ("Effect after launch", "such as 1.5 %"),
+    "low": ("Lower end of its interval", "such as 0.2 %"),
+    "high": ("Upper end of its interval", "such as 2.8 %"),
+}
 SLIDERS = {
     "alpha": ("False alarms allowed", 0.01, 0.2, 0.01, ".0%"),
     "power": ("Chance to see the change", 0.5, 0.99, 0.01, ".0%"),
@@ -138,8 +143,10 @@ class Choice:
 def files(state: ExperimentsState, changed: Changed) -> widgets.Widget:
     """The card down and up, and the plan into the register."""
 
+    start = fields.day("First day, where known")
+
     def registered() -> str:
-        said = state.register()
+        said = state.register(start.value)
         changed()
         return said
 
@@ -152,7 +159,35 @@ def files(state: ExperimentsState, changed: Changed) -> widgets.Widget:
     write = Press(registered, label="Write it into the register")
     card = Upload(label="Upload a card (YAML)", accept=".yaml,.yml", max_bytes=min(UPLOAD_BYTES, 1_000_000))
     card.on_file(arrived)
-    return widgets.VBox([widgets.HBox([save, write]).add_class("wb-downloads"), card])
+    dated = widgets.VBox([start]).add_class("wb-controls")
+    return widgets.VBox([dated, widgets.HBox([save, write]).add_class("wb-downloads"), card])
+
+
+def results(state: ExperimentsState, changed: Changed) -> widgets.Widget:
+    """What the experiment that is read came to, into the register: its decision, and later what was found again."""
+    found = {name: fields.text(*words) for name, words in FOLLOW_UP.items()}
+
+    def written(act: Callable[[], str]) -> Callable[[], str]:
+        def done() -> str:
+            said = act()
+            changed()
+            return said
+
+        return done
+
+    decide = Press(written(state.record_decision), label="Write the decision into the register")
+    follow = Press(
+        written(lambda: state.record_follow_up(**{name: box.value for name, box in found.items()})),
+        label="Write the follow-up into the register",
+    )
+    after = widgets.VBox(
+        [
+            widgets.VBox(list(found.values())).add_class("wb-controls"),
+            widgets.HBox([follow]).add_class("wb-downloads"),
+        ]
+    )
+    folded = widgets.Accordion([after], titles=("Found again after launch",), selected_index=None)
+    return widgets.VBox([widgets.HBox([decide]).add_class("wb-downloads"), folded.add_class("wb-folds")])
 
 
 def _folded(controls: Mapping[str, widgets.Widget]) -> widgets.Accordion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -141,12 +142,29 @@ class ExperimentsState:
             raise UserError(" ".join(faults))
         return f"Taken from {found.users:,} users of the control arm of {program}."
 
-    def register(self) -> str:
+    def register(self, start: date | None = None) -> str:
         """Write the plan into the register; where it stands, in words. Raises UserError."""
-        done = experiments.register(self._workspace, self._plan)
+        done = experiments.register(self._workspace, self._plan, start=start)
+        self._read_again()
+        return f"Registered as {done.id}: {done.where}. Fingerprint {done.fingerprint[:12]}…"
+
+    def record_decision(self) -> str:
+        """Write what the readout decided into the register; where it stands, in words. Raises UserError."""
+        where = experiments.record_decision(self._workspace, self._experiment, self._read(), on=date.today())
+        self._read_again()
+        return f"Written down: {where}."
+
+    def record_follow_up(self, effect: str, low: str, high: str) -> str:
+        """Write what was found after launch into the register; where it stands, in words. Raises UserError."""
+        self._read()
+        where = experiments.record_follow_up(self._workspace, self._experiment, effect=effect, low=low, high=high)
+        self._read_again()
+        return f"Written down: {where}."
+
+    def _read_again(self) -> None:
+        """Read the register again, which has changed."""
         self._attempt("workspace", self._gather)
         self._show()
-        return f"Registered as {done.id}: {done.where}. Fingerprint {done.fingerprint[:12]}…"
 
     def card(self) -> bytes:
         """The plan's card as a file: a draft, for only registering gives it an id."""
@@ -160,9 +178,13 @@ class ExperimentsState:
 
     def readout_csv(self) -> bytes:
         """The readings of the experiment that is read. Raises UserError where none is."""
+        return to_csv(self._read().readings)
+
+    def _read(self) -> Readout:
+        """The experiment that is read. Raises UserError where none is."""
         if self.page is None or self.page.readout is None:
             raise UserError("There is no experiment to be read.")
-        return to_csv(self.page.readout.readings)
+        return self.page.readout
 
     def link(self) -> str:
         """The plan as the query of a link."""

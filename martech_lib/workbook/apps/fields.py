@@ -29,6 +29,11 @@ def text(words: str, placeholder: str) -> widgets.Text:
     return widgets.Text(description=words, placeholder=placeholder, continuous_update=False, style=STYLE)
 
 
+def day(words: str) -> widgets.DatePicker:
+    """A day, or none."""
+    return widgets.DatePicker(description=words, style=STYLE)
+
+
 def choice(words: str, options: Iterable[Any]) -> widgets.Dropdown:
     """One of several."""
     return widgets.Dropdown(options=list(options), description=words, style=STYLE)

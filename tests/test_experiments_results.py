@@ -1,0 +1,149 @@
+"""Decisions and follow-ups written into the register, and rows that are no longer as their card."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from experiment_frames import PASSING, a_plan, read, with_events, workspace_of, world
+
+from martech_lib import Workspace, experiments
+from martech_lib.core.errors import UserError
+from martech_lib.experiments.register import edited, rule_of
+from martech_lib.workbook import cli
+
+N = 1094
+EVENTS = {"conversion": 219, "paid": 100, "unsubscribe": 50, "support_ticket": 20}
+DAY = date(2026, 9, 1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A workspace with one registered experiment, X-001."""
+    experiments.register(workspace_of(tmp_path), a_plan(**PASSING), start=date(2026, 8, 3))
+    return tmp_path
+
+
+def a_readout(**changed: int) -> Any:
+    return read(with_events(EVENTS, {**EVENTS, **changed}), PASSING)
+
+
+def row(folder: Path) -> pd.Series:
+    found: pd.Series = Workspace.open(folder).register("experiments").iloc[0]
+    return found
+
+
+def test_a_decision_is_written_into_its_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    won = a_readout(conversion=280, paid=104)
+    before = row(folder)
+    assert experiments.record_decision(Workspace.open(folder), "X-001", won, on=DAY) == "experiments.csv, row 2"
+    told = row(folder)
+    lift = won.lines[0].beside.lift
+    assert (told["decision"], told["stop_reason"], told["looks"], told["actual_n"]) == ("ship", "planned", 1, 2 * N)
+    assert told["effect"] == pytest.approx(280 / 219 - 1, abs=1e-6)
+    assert (told["ci_low"], told["ci_high"]) == pytest.approx((lift.lower, lift.upper), abs=1e-6)
+    assert told["p_value"] == pytest.approx(won.lines[0].p, rel=1e-3)
+    assert told["downstream_effect"] == pytest.approx(0.04) and str(told["decided_on"])[:10] == "2026-09-01"
+    assert str(told["stopped"])[:10] == str(won.counted.last)[:10]
+    assert (told[list(before.dropna().index)] == before.dropna()).all(), "what stood there stays"
+    assert cli.main(["check", "--data", str(folder)]) == 0, capsys.readouterr().out
+    found = experiments.record(Workspace.open(folder))
+    assert not (found.matrix["verdict"] == "fail").any() and [winner.held for winner in found.winners] == [None]
+
+
+def test_what_was_found_after_launch_says_whether_a_winner_held(folder: Path) -> None:
+    with pytest.raises(UserError, match="X-001 was not shipped by the register"):
+        experiments.record_follow_up(Workspace.open(folder), "X-001", effect=0.1, low=0.02, high=0.2)
+    experiments.record_decision(Workspace.open(folder), "X-001", a_readout(conversion=280, paid=104), on=DAY)
+    for numbers in ({"effect": 0.3, "low": 0.02, "high": 0.2}, {"effect": "much", "low": 0, "high": 1}):
+        with pytest.raises(UserError, match="came as"):
+            experiments.record_follow_up(Workspace.open(folder), "X-001", **numbers)
+    experiments.record_follow_up(Workspace.open(folder), "X-001", effect="10 %", low="2,5 %", high=0.2)
+    told = row(folder)
+    assert (told["followup_effect"], told["followup_ci_low"], told["followup_ci_high"]) == (0.1, 0.025, 0.2)
+    found = experiments.record(Workspace.open(folder))
+    held = next(reading for reading in found.reading_records if reading.metric == "experiments.winners_held")
+    assert [winner.held for winner in found.winners] == [True] and (held.value, held.n) == (1.0, 1)
+
+
+def test_nothing_is_written_over(folder: Path) -> None:
+    won = a_readout(conversion=280, paid=104)
+    experiments.record_decision(Workspace.open(folder), "X-001", won, on=DAY)
+    data = (folder / "experiments.csv").read_bytes()
+    experiments.record_decision(Workspace.open(folder), "X-001", won, on=DAY)  # the same once more changes nothing
+    assert (folder / "experiments.csv").read_bytes() == data
+    with pytest.raises(UserError, match="has effect '0.278539' in row 2 already, and it is not written over"):
+        experiments.record_decision(Workspace.open(folder), "X-001", a_readout(conversion=281, paid=104), on=DAY)
+    assert (folder / "experiments.csv").read_bytes() == data
+
+
+def test_what_decides_nothing_or_is_another_plan_is_not_written(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    with pytest.raises(UserError, match="X-001 is not decided: Keep it running"):
+        short = read(with_events({"conversion": 40}, {"conversion": 50}, 200), PASSING)
+        experiments.record_decision(ws, "X-001", short, on=DAY)
+    with pytest.raises(UserError, match="The readout is not by the plan that was registered as X-001"):
+        other = read(with_events(EVENTS, EVENTS), {**PASSING, "mde": 0.26})
+        experiments.record_decision(ws, "X-001", other, on=DAY)
+    with pytest.raises(UserError, match="The register has no 'X-002'; did you mean X-001"):
+        experiments.record_decision(ws, "X-002", a_readout(), on=DAY)
+
+
+def test_a_stop_by_a_guardrail_is_told_as_one(folder: Path) -> None:
+    harmed = read(
+        with_events({"unsubscribe": 20, "conversion": 60}, {"unsubscribe": 200, "conversion": 60}, 400), PASSING
+    )
+    assert harmed.decision == "do not ship" and harmed.look is not None and not harmed.look.is_last
+    experiments.record_decision(Workspace.open(folder), "X-001", harmed, on=DAY)
+    assert (row(folder)["decision"], row(folder)["stop_reason"]) == ("no ship", "guardrail")
+    assert not (experiments.record(Workspace.open(folder)).matrix["verdict"] == "fail").any()
+
+
+def test_of_several_arms_the_one_that_is_shipped_is_written(tmp_path: Path) -> None:
+    plan = a_plan(**PASSING, split=(0.4, 0.3, 0.3))
+    experiments.register(workspace_of(tmp_path), plan)
+    arms = {"control": (1600, {"conversion": 320}), "a": (1200, {"conversion": 250}), "b": (1200, {"conversion": 330})}
+    found = experiments.read(plan, *world(arms))
+    assert found.decision == "ship" and found.arm == "b"
+    experiments.record_decision(Workspace.open(tmp_path), "X-001", found, on=DAY)
+    assert row(tmp_path)["effect"] == pytest.approx((330 / 1200) / (320 / 1600) - 1, abs=1e-6)
+
+
+# ---- rows that are no longer as their card ----
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("alpha", "0.1", "has alpha '0.1' in the register and '0.05' on its card"),
+     ("planned_n", "900", "has planned_n '900' in the register and '2188' on its card"),
+     ("guardrail_metrics", "", "has guardrail_metrics '' in the register")],
+)  # fmt: skip
+def test_a_row_that_was_changed_is_told(folder: Path, column: str, value: str, said: str) -> None:
+    assert edited(Workspace.open(folder)) == ()
+    rows = pd.read_csv(folder / "experiments.csv", dtype="string")
+    rows[column] = value
+    rows.to_csv(folder / "experiments.csv", index=False)
+    assert any(said in one for one in edited(Workspace.open(folder)))
+
+
+def test_a_first_day_is_a_day(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="start came as '2026-08-31'; allowed is a date"):
+        experiments.register(workspace_of(tmp_path), a_plan(**PASSING), start="2026-08-31")  # type: ignore[arg-type]
+    done = experiments.register(workspace_of(tmp_path), a_plan(**PASSING), start=datetime(2026, 8, 31, 9, 30))
+    assert done.row["start"] == date(2026, 8, 31) and str(row(tmp_path)["start"])[:10] == "2026-08-31"
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [
+        ("two proportions, fixed horizon", "fixed"), ("", "fixed"), ("OBF, 3 looks", "obrien_fleming"),
+        ("Fleming boundary", "obrien_fleming"), ("Pocock", "pocock"), ("mSPRT", "confidence_sequence"),
+        ("always-valid p-values", "confidence_sequence"), ("group sequential", ""), ("Haybittle-Peto", ""),
+        ("Lan-DeMets, O'Brien-Fleming", "obrien_fleming"),
+    ],
+)  # fmt: skip
+def test_rules_for_looks_go_by_their_names(method: str, rule: str) -> None:
+    assert rule_of(method) == rule
