@@ -75,7 +75,7 @@ def test_a_clean_experiment_keeps_all_rules(tmp_path: Path) -> None:
     found = audited(tmp_path, an_experiment())
     assert found.matrix["rule"].tolist() == list(RULES)
     assert set(found.matrix["verdict"]) == {"pass"}
-    assert found.finding_records == () and found.peeks == () and found.flags == {}
+    assert found.finding_records == () and found.peeks == ()
     assert reading(found, "rule_breaks")[1] == 0.0 and reading(found, "rule_breaks").status == "pass"
     assert (reading(found, "peeked").value, reading(found, "peeked").status) == (0.0, "pass")
 
@@ -267,9 +267,9 @@ def test_a_follow_up_that_says_too_little(tmp_path: Path) -> None:
     assert reading(found, "winners_curse").value == pytest.approx(1.5)
 
 
-def test_a_bandit_is_flagged_and_gives_no_ratio(tmp_path: Path) -> None:
+def test_a_bandit_is_told_and_gives_no_ratio(tmp_path: Path) -> None:
     found = audited(tmp_path, shipped("B-1", 0.03, ("0.01", "0.02", "0.03"), allocation="bandit"))
-    assert found.flags == {"B-1": "a bandit, whose interval in the register assumes fixed shares"}
+    assert found.winners[0].words.endswith("; a bandit, whose interval in the register assumes fixed shares")
     assert found.winners[0].ratio is None and found.winners[0].held is True
 
 

@@ -93,7 +93,8 @@ def planner(
     """The page of one plan."""
     rows = [*told.reading_records, *found.reading_records, *plan_records(plan)]
     rows += [row for readout in readouts for row in readout.reading_records]
+    inputs = {name: digest for part in (told, found, *readouts) for name, digest in part.inputs.items()}
     return Planner(
-        reading_records=tuple(rows), finding_records=told.finding_records, inputs={**told.inputs, **found.inputs},
+        reading_records=tuple(rows), finding_records=told.finding_records, inputs=inputs,
         plan=plan, backlog=found, record=told, readout=readouts[0] if readouts else None, readable=tuple(readable),
     )  # fmt: skip

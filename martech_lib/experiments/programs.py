@@ -32,7 +32,10 @@ def program_of(assignments: ir.Table, name: str, *, is_named: bool) -> str | Non
     if len(there) == 1 and not is_named:
         return there[0]
     if not there:
-        raise UserError("The assignments have no rows; supply the users of the experiment, one row each.")
+        raise UserError(
+            "The assignments have no rows, or their program is blank; supply the users of the experiment, one row "
+            "each, and leave the column out where there is one experiment."
+        )
     hint = did_you_mean(name, there)
     raise UserError(
         f"The assignments have no program '{shown(name)}'{hint or '.'} They hold "

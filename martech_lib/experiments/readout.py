@@ -53,7 +53,9 @@ class Readout(Result):
     arm: str
 
 
-def read(plan: Plan, assignments: Any, outcomes: Any, *, program: str = "", exploratory: Sequence[str] = ()) -> Readout:
+def read(
+    plan: Plan, assignments: Any, outcomes: Any, *, program: str = "", exploratory: str | Sequence[str] = ()
+) -> Readout:
     """Read an experiment as it was planned.
 
     Args:
@@ -62,7 +64,7 @@ def read(plan: Plan, assignments: Any, outcomes: Any, *, program: str = "", expl
             an Ibis table of any engine, or a frame.
         outcomes: user_id, ts, event and, for values, value.
         program: Its name in the log; "" for the plan's name, or for the only one there is.
-        exploratory: Further metrics to look at; they decide nothing.
+        exploratory: Further metrics to look at, one or several; they decide nothing.
 
     Raises:
         UserError: A column is missing, there is no such program, or no arm is named control or holdout.

@@ -15,13 +15,12 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.experiments import gate
 from martech_lib.experiments.backlog_readings import band_words
 from martech_lib.experiments.register import edited
-from martech_lib.experiments.rule_audit import LOOKS, RULE_IDS, Peek, Verdict, is_bandit, is_over, peek_of, verdicts_of
+from martech_lib.experiments.rule_audit import LOOKS, RULE_IDS, Peek, Verdict, is_over, peek_of, verdicts_of
 from martech_lib.experiments.throughput import METRIC, UNIT, Clock, throughput_readings
 from martech_lib.experiments.winners import Winner, winner_readings, winners_of
 
 READ = ("experiments", "profile", "thresholds")
 NEEDS = "no register: supply experiments.csv"
-BANDIT = "a bandit, whose interval in the register assumes fixed shares"
 DECLARATIONS = {"EX01": "hypothesis", "EX02": "planned_n", "EX06": "downstream_metric"}
 
 
@@ -33,7 +32,6 @@ class Record(Result):
         verdicts: Experiment by experiment, the six rules in their order.
         peeks: Experiments that were looked at otherwise than declared, and what that cost.
         winners: Shipped experiments and what was found of them after launch.
-        flags: Experiment id -> what to know when reading it: a bandit's effect is none of fixed shares.
         ids: Experiment ids in the register's order.
         band: Decisions in a quarter that a healthy programme makes, by the thresholds.
         edited: What does not fit between plans, cards and rows, in words: what was changed after it was registered.
@@ -42,7 +40,6 @@ class Record(Result):
     verdicts: tuple[Verdict, ...] = ()
     peeks: tuple[Peek, ...] = ()
     winners: tuple[Winner, ...] = ()
-    flags: Mapping[str, str]
     ids: tuple[str, ...] = ()
     band: tuple[float, float]
     edited: tuple[str, ...] = ()
@@ -71,7 +68,7 @@ def record(ws: Workspace) -> Record:
     profile, inputs = ws.profile, {name: ws.fingerprint(name) for name in ws.tables if name in READ}
     clock = Clock(profile.get("as_of_date"), int(profile.get("fiscal_year_start_month") or 1), (low, high))
     if not ws.has("experiments"):
-        return Record(reading_records=_missing(clock), inputs=inputs, flags={}, band=clock.band)
+        return Record(reading_records=_missing(clock), inputs=inputs, band=clock.band)
     found = _audited(rows_of(ws.register("experiments")), clock, limits, inputs)
     return replace(found, edited=edited(ws))
 
@@ -96,7 +93,6 @@ def _audited(rows: Sequence[Row], clock: Clock, limits: Mapping[str, Limit], inp
         verdicts=verdicts,
         peeks=peeks,
         winners=winners,
-        flags={key: BANDIT for key, row in by_id.items() if is_bandit(row)},
         ids=tuple(by_id),
         band=clock.band,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from martech_lib.core.arms import counted
@@ -21,13 +22,14 @@ from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, c
 from martech_lib.experiments.results import row_of_id
 from martech_lib.experiments.rule_audit import is_bandit
 
+READS = ("experiments", "assignments", "outcomes")
 NEEDS = "needs assignments and outcomes with rows of this experiment"
 KEPT = ("alpha", "power", "tails", "hypothesis", "variables_changed", "downstream_metric", "surface")
 
 
 def readable(ws: Workspace) -> tuple[str, ...]:
     """Ids of the register whose users stand in the assignments, in the register's order."""
-    if not all(map(ws.has, ("experiments", "assignments", "outcomes"))):
+    if not all(map(ws.has, READS)):
         return ()
     there = set(ws.log("assignments").select("program").distinct().execute()["program"].dropna().astype(str))
     return tuple(str(one) for one in ws.register("experiments")["id"] if str(one) in there)
@@ -46,8 +48,9 @@ def read_registered(ws: Workspace, one: str) -> Readout:
     row = row_of_id(ws, one)
     assignments, outcomes = ws.log("assignments"), ws.log("outcomes")
     plan = _plan_by_card(ws, row)
+    inputs = {name: ws.fingerprint(name) for name in READS}
     if plan is not None:
-        return read(plan, assignments, outcomes, program=one)
+        return replace(read(plan, assignments, outcomes, program=one), inputs=inputs)
     roles = _roles(row)
     metrics = [metric for part in roles.values() for metric in part]
     found = counted(assignments, outcomes, measures_of(metrics), program=one)
@@ -55,7 +58,8 @@ def read_registered(ws: Workspace, one: str) -> Readout:
         raise UserError(f"{one} cannot be read: it {NEEDS}.")
     control = sample_of(roles["primary"][0], in_order(found.arms)[0])
     plan = plan_of_row(row, control)
-    return read_counted(plan, found, roles, moved=moving_shares(assignments, one) or _unreadable(row))
+    told = read_counted(plan, found, roles, moved=moving_shares(assignments, one) or _unreadable(row))
+    return replace(told, inputs=inputs)
 
 
 def _unreadable(row: Row) -> str:

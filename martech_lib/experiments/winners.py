@@ -14,6 +14,7 @@ from martech_lib.core.spoken import count, percent
 from martech_lib.experiments.rule_audit import is_bandit
 
 LEVEL = 0.95
+BANDIT = "a bandit, whose interval in the register assumes fixed shares"
 NO_WINNER, NOT_ONE = "no experiment was shipped yet", "no shipped winner was followed up"
 HELD = (
     "shipped winners whose follow-up interval excludes zero on the side of the first effect, of those followed up; "
@@ -82,6 +83,7 @@ def _winner(row: Row) -> Winner:
         held = min(low, high) > 0 if effect > 0 else max(low, high) < 0
         span = f"{percent(effect)} at first, {percent(low)} to {percent(high)} after launch"
         words = f"{'held' if held else 'did not hold'}: {span}"
+    words += f"; {BANDIT}" if is_bandit(row) else ""
     return Winner(str(row["id"]), row.get("name") or "", effect, followup, held, ratio, words)
 
 

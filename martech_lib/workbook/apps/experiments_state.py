@@ -130,8 +130,8 @@ class ExperimentsState:
         }  # fmt: skip
         self._take(experiments.plan_from({**how, **what}))
 
-    def take_history(self, program: str) -> str:
-        """Baseline, spread and traffic from an experiment in the logs; what was taken, in words. Raises UserError."""
+    def take_history(self, program: str) -> None:
+        """Baseline, spread and traffic from the control arm of an experiment in the logs. Raises UserError."""
         found = experiments.history(self._workspace, self._plan.primary_metric, program=program)
         given = {
             "baseline": found.baseline, "sd": found.sd, "skew": found.skew, "correlation": found.correlation,
@@ -140,7 +140,6 @@ class ExperimentsState:
         faults = self.change(**{name: value for name, value in given.items() if value is not None})
         if faults:
             raise UserError(" ".join(faults))
-        return f"Taken from {found.users:,} users of the control arm of {program}."
 
     def register(self, start: date | None = None) -> str:
         """Write the plan into the register; where it stands, in words. Raises UserError."""
