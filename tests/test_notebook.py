@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from martech_lib.workbook.notebook import _asked, _declared, _typed
+from martech_lib import Workspace
+from martech_lib.workbook.notebook import _asked, _declared, _typed, begin
 from martech_lib.workbook.parameters import Parameter, ParameterError
 
 DECLARED = {
@@ -89,3 +90,32 @@ def test_a_link_names_data_only_by_a_folder_that_is_there(tmp_path: Path) -> Non
 
 def test_the_notebooks_own_cell_is_what_a_link_is_read_by() -> None:
     assert {"data", "low_adoption", "marketing_fte"} <= set(_declared("1-stack-audit"))
+
+
+def test_a_page_asks_for_a_workspace_once_more_that_was_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "backlog.csv").write_text("idea,surface\nA,web\n", encoding="utf-8")
+    monkeypatch.setenv("MARTECH_MODE", "app")
+    monkeypatch.setenv("QUERY_STRING", "")
+    monkeypatch.delenv("VOILA_PREHEAT", raising=False)
+    book = begin("3-experiment-planner", {"data": str(tmp_path)})
+    assert book.link() == ({}, ())
+    Workspace.open(tmp_path).append("backlog", {"idea": "B", "surface": "tv"})
+    assert book.link() == ({"data": str(tmp_path)}, ())
+    monkeypatch.setenv("QUERY_STRING", "name=Short+form")
+    assert book.link().values == {"name": "Short form", "data": str(tmp_path)}
+
+
+@pytest.mark.parametrize("name", ["new.csv", "plans/X-001.yaml"])
+def test_a_workspace_knows_whether_it_was_written_to(tmp_path: Path, name: str) -> None:
+    (tmp_path / "backlog.csv").write_text("idea,surface\nA,web\n", encoding="utf-8")
+    ws = Workspace.open(tmp_path)
+    assert not ws.has_changed
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("x", encoding="utf-8")
+    assert ws.has_changed and not Workspace.open(tmp_path).has_changed
+    (tmp_path / name).unlink()
+    assert not ws.has_changed
+    (tmp_path / "backlog.csv").unlink()
+    assert ws.has_changed

@@ -246,7 +246,9 @@ def test_a_column_that_comes_twice_is_told() -> None:
 
 def test_empty_logs() -> None:
     for put in (ASSIGNMENTS.iloc[:0], pd.DataFrame(columns=list(ASSIGNMENTS))):
-        with pytest.raises(UserError, match=r"^The assignments have no rows, or their program is blank; supply the users"):
+        with pytest.raises(
+            UserError, match=r"^The assignments have no rows, or their program is blank; supply the users"
+        ):
             read(put)
         with pytest.raises(UserError, match="^The arms came as none; allowed is one named control or holdout"):
             read(put.drop(columns="program"))

@@ -46,6 +46,12 @@ class Folder:
         self._all = _files(self.path)
         self.files: dict[str, Path] = {name: found[0] for name, found in self._all.items()}
         self.notes = tuple(_left_out(self.path))
+        self._state = _state_of(self.path)
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether a file came, went or was written since the folder was opened."""
+        return _state_of(self.path) != self._state
 
     def label(self, name: str) -> str:
         """The file of a table, as the user knows it."""
@@ -153,6 +159,12 @@ def _refuse_absent(path: Path) -> None:
     meant = nearest(path.name, beside)
     hint = f"; did you mean {parent / meant}?" if meant else ""
     raise WorkspaceError(f"there is no folder {shown(path)}{hint}")
+
+
+def _state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """File -> when it was last written, and its size."""
+    there = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in there}
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:

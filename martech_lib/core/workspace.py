@@ -195,6 +195,11 @@ class Workspace:
         """The file that holds a table, or would: `inventory.csv`."""
         return self._from.label(name)
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether a file came, went or was written since the folder was opened; of a database nobody knows."""
+        return isinstance(self._from, Folder) and self._from.has_changed
+
     def append(self, name: str, row: Mapping[str, Any]) -> str:
         """Write one more row into a register; where it stands, in words. The other rows stay as they are.
 

@@ -61,7 +61,8 @@ class Book:
         """The query of an app's page, waiting for the page to be asked for.
 
         A warm kernel computes the notebook before there is a request, so this belongs in its last cell: all that
-        came before is then ready when somebody opens the page.
+        came before is then ready when somebody opens the page. Where the workspace was written to meanwhile, the link
+        asks for it once more.
         """
         if self.mode != "app":
             return Link({}, ())
@@ -69,7 +70,10 @@ class Book:
             from voila.utils import wait_for_request
 
             wait_for_request()
-        return _asked(_declared(self.name))
+        asked = _asked(_declared(self.name))
+        if asked.values.get("data") or not self.workspace.has_changed:
+            return asked
+        return asked._replace(values={**asked.values, "data": self.workspace.source})
 
 
 def begin(name: str, given: Mapping[str, Any]) -> Book:

@@ -168,6 +168,26 @@ def test_a_plan_that_passes_is_registered_and_its_card_comes_back(
     assert page.errors == []
 
 
+def test_a_winner_is_followed_up_and_a_page_opened_later_knows(
+    visit: Callable[..., SimpleNamespace], addresses: dict[str, str], folders: dict[str, Path]
+) -> None:
+    page, later = visit(width=1280), visit(width=1280)
+    shown = opened(page, addresses["fitness"])
+    before = experiments.record(Workspace.open(folders["fitness"]))
+    followed = sum(winner.held is not None for winner in before.winners)
+    says(shown, f"of {followed} winners that were followed up held")
+    shown.get_by_role("button", name="Write the decision into the register").click()
+    says(shown, "already, and it is not written over")
+    shown.get_by_text("Found again after launch", exact=True).click()
+    for label, text in (("Effect after", "1.5 %"), ("Lower end of its", "0.2 %"), ("Upper end of its", "2.8 %")):
+        typed(shown, label, text)
+    shown.get_by_role("button", name="Write the follow-up into the register").click()
+    says(shown, "Written down: experiments.csv, row ")
+    says(shown, f"of {followed + 1} winners that were followed up held")
+    says(opened(later, addresses["fitness"]), f"of {followed + 1} winners that were followed up held")
+    assert page.errors == later.errors == []
+
+
 def test_another_experiment_is_read(page: SimpleNamespace, addresses: dict[str, str]) -> None:
     shown = opened(page, addresses["saas"])
     ws = Workspace.open(sample_dir() / "saas")
