@@ -106,9 +106,11 @@ def readout_table(page: Planner) -> str:
     """Every metric of every arm beside the control."""
     if page.readout is None or not page.readout.lines:
         return ""
+    arms = sorted({line.beside.arm for line in page.readout.lines})
+    which = [Column("arm", "Arm")] if len(arms) > 1 else []
     columns = [
-        Column("metric", "Metric"), Column("role", "Role"), Column("arm", "Arm"),
-        Column("control", "Control", str, True), Column("treated", "Arm's value", str, True),
+        Column("metric", "Metric"), Column("role", "Role"), *which, Column("control", "Control", str, True),
+        Column("treated", "Arm's value" if which else arms[0].capitalize(), str, True),
         Column("lift", "Change", str, True), Column("range", "Interval", str, True), Column("p", "p", str, True),
         Column("note", "Note"),
     ]  # fmt: skip
