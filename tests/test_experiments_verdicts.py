@@ -180,3 +180,14 @@ def test_the_direction_of_harm_goes_by_whole_names() -> None:
     assert more.decision == "inconclusive"
     worse = read(with_events(events, {**events, "opt_out": 200}), {"guardrail_metrics": ["opt_out rate"]})
     assert worse.decision == "do not ship"
+
+
+@pytest.mark.parametrize("per_user", [1, 2])
+def test_the_first_users_of_a_large_test_are_read(per_user: int) -> None:
+    """So early a guardrail's boundary lies beyond all confidence levels, and values that are all alike have no spread."""
+    logs = world({"control": (50, {"click": 50}), "treated": (50, {"click": 50})})
+    clicks = pd.concat([logs[1]] * per_user)
+    found = experiments.read(a_plan(planned_units=10_000_000, guardrail_metrics=["click per user"]), logs[0], clicks)
+    guarded = line(found, "click per user")
+    assert found.decision == "keep running" and not guarded.is_rejected
+    assert guarded.beside.difference is not None and guarded.beside.difference.lower == 0

@@ -12,7 +12,7 @@ from martech_lib.core.arms import Arm
 from martech_lib.core.many_arms import dunnett_p, holm
 from martech_lib.core.sequential import sequence_z
 from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
-from martech_lib.experiments.looks import Ends, Look, at_ends, ends_at, level_of_one, sequence_p, stages_of, z_of
+from martech_lib.experiments.looks import MOST, Ends, Look, at_ends, ends_at, level_of_one, sequence_p, stages_of, z_of
 from martech_lib.experiments.measured import Beside, beside
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
@@ -166,7 +166,7 @@ def _side(plan: Plan, look: Look, metric: Metric, pair: tuple[Arm, Arm], *, role
     Before the end harm may be looked for at any time, so that it is held to a confidence sequence.
     """
     is_watched = role in ("downstream", "guardrail") and not look.is_last
-    far = sequence_z(look.share, alpha=plan.alpha) if is_watched else normal_quantile(1 - plan.alpha / 2)
+    far = min(sequence_z(look.share, alpha=plan.alpha), MOST) if is_watched else normal_quantile(1 - plan.alpha / 2)
     level = 1 - 2 * normal_cdf(-far)
     told = _heard(beside(metric, *pair, level=level), pair)
     if told.difference is None:
