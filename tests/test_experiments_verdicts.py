@@ -185,7 +185,7 @@ def test_the_direction_of_harm_goes_by_whole_names() -> None:
 @pytest.mark.parametrize("per_user", [1, 2])
 def test_the_first_users_of_a_large_test_are_read(per_user: int) -> None:
     """So early a guardrail's boundary lies beyond all confidence levels, and values that are all alike have no spread."""
-    logs = world({"control": (50, {"click": 50}), "treated": (50, {"click": 50})})
+    logs = world({arm: (50, {"click": 50, "conversion": 10}) for arm in ("control", "treated")})
     clicks = pd.concat([logs[1]] * per_user)
     found = experiments.read(a_plan(planned_units=10_000_000, guardrail_metrics=["click per user"]), logs[0], clicks)
     guarded = line(found, "click per user")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,12 @@ from scipy import stats
 
 from martech_lib.core.many_arms import dunnett_critical, dunnett_p, holm
 from martech_lib.core.means import compared
+from martech_lib.core.power import METHODS
 from martech_lib.core.rates import Count, pooled_z, score_difference, score_lift
 from martech_lib.core.sequential import boundaries, peeked, sequence_z
 from martech_lib.core.stats import Sample, of_sums, uneven_split, welch
 from martech_lib.experiments import sample_size
-from martech_lib.experiments.duration import by_week, in_weeks, power_curve, units_after
+from martech_lib.experiments.duration import by_week, in_weeks, least_seen, power_curve, units_after
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.sizes import power_with
 
@@ -78,6 +80,16 @@ def test_weeks_are_enough_and_not_one_too_many(plan: Plan) -> None:
     at_end = in_weeks(plan, np.array([weeks])).iloc[0]
     assert at_end["mde"] <= plan.effect * (1 + 1e-3)
     assert at_end["power"] >= plan.power - 1e-3
+
+
+@given(plans(), st.sampled_from(METHODS), st.sampled_from([1, -1]))
+def test_at_the_planned_units_the_planned_change_is_seen_by_every_formula(plan: Plan, method: str, way: int) -> None:
+    of = replace(plan, method=method, mde=way * plan.mde)
+    assume(plan.baseline + abs(plan.effect) < 1 and plan.baseline > abs(plan.effect) and of.size.control > 500)
+    # A unit more is seen by its part; so is that of the plan's rounding.
+    assert least_seen(of, np.array([of.size.control / 1.0]))[0] == pytest.approx(
+        abs(of.effect), rel=2 / of.size.control
+    )
 
 
 @given(plans())

@@ -87,18 +87,20 @@ def units_for_rates(
 
 
 def least_rate_seen(
-    control: float, units: float, *, ratio: float = 1.0, critical: float, power: float
+    control: float, units: float, *, ratio: float = 1.0, critical: float, power: float, method: str = "pooled"
 ) -> tuple[float, float]:
     """The smallest fall and the smallest rise of a rate that so many units see; NaN where even 0 or 1 is not seen.
 
     Returns:
-        (fall, rise), both as positive differences; pooled variance.
+        (fall, rise), both as positive differences, by one of METHODS.
     """
     from scipy.optimize import brentq
 
     def lacks(difference: float) -> float:
-        needs = units_for_rates(control, control + difference, ratio=ratio, critical=critical, power=power)
-        return math.log(needs / units)
+        treated = control + difference
+        return math.log(
+            units_for_rates(control, treated, ratio=ratio, critical=critical, power=power, method=method) / units
+        )
 
     def least(most: float) -> float:
         near, far = math.copysign(1e-9, most), most * (1 - 1e-9)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from martech_lib.core.power import least_rise_seen
+from martech_lib.core.power import least_rate_seen, least_rise_seen
 from martech_lib.core.stats import Array, normal_quantile
 from martech_lib.experiments.sizes import least_ratio, power_with
 
@@ -93,6 +94,11 @@ def least_seen(plan: Plan, control_units: Array) -> Array:
         needed = (critical + normal_quantile(plan.power)) * plan.spread * math.sqrt(1 + 1 / ratio)
         is_normal = control_units * min(plan.split) >= plan.size.for_skew * plan.split[0]
         return np.where(is_normal, needed / np.sqrt(effective), np.nan)
+    if plan.method != "pooled":
+        asked = partial(
+            least_rate_seen, plan.baseline, ratio=ratio, critical=critical, power=plan.power, method=plan.method
+        )
+        return np.array([asked(float(units))[plan.effect > 0] for units in effective])
     rate = plan.baseline if plan.effect > 0 else 1 - plan.baseline
     return least_rise_seen(rate, effective, ratio=ratio, critical=critical, power=plan.power)
 
