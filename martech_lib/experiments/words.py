@@ -11,7 +11,7 @@ from martech_lib.core.spoken import count, fitting, listed, number, percent
 from martech_lib.experiments.backlog import Backlog
 from martech_lib.experiments.conventions import conventions
 from martech_lib.experiments.duration import FEWEST_WEEKLY, LONGEST, in_weeks, reach_of
-from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
 from martech_lib.experiments.record import Record
@@ -19,6 +19,9 @@ from martech_lib.experiments.rules import PEEK, days_of, rules_of
 from martech_lib.experiments.sizes import has_looks, power_with
 from martech_lib.experiments.verdict import in_words
 
+MOST_DIGITS = 6
+TEN_YEARS = 521  # in weeks
+FEW = 10  # expected events of an arm, below which no formula of a size holds
 RULE_WORDS = {
     "fixed": "one look at the end",
     "obrien_fleming": "O'Brien-Fleming",
@@ -31,19 +34,37 @@ RULE_WORDS = {
 def headline(plan: Plan) -> str:
     """The answer in one sentence: how many, how long."""
     metric = metric_of(plan.primary_metric)
-    values = f"from {in_words(metric, plan.baseline)} to {in_words(metric, plan.baseline + plan.effect)}"
+    values = "from {} to {}".format(*_apart(metric, plan.baseline, plan.baseline + plan.effect))
     verb = "rise" if plan.effect > 0 else "fall"
     each = "in the control arm" if len(set(plan.split)) > 1 else "an arm"
     change = f"{metric.name} {verb} {values}, by {percent(abs(plan.relative_effect))}"
     users = f"{number(plan.sample_size)} users {each}, {number(plan.total_units)} in all"
     if plan.planned_units:
-        power = percent(power_with(plan, plan.sample_size), 0)
+        power = _chance(power_with(plan, plan.sample_size))
         said = f"To see {change}, you have planned {users}, which sees it in {power} of cases"
     else:
-        said = f"To see {change}, with {percent(plan.power, 0)} power, you need {users}"
+        said = f"To see {change}, with {_chance(plan.power)} power, you need {users}"
     if plan.weeks is None:
         return f"{said}. How long that takes nobody knows until weekly users are given."
-    return f"{said}: {count(plan.weeks, 'week')} at {number(plan.weekly_units)} unique users a week."
+    after = f", and {plan.window_days:g} days more for the last outcomes" if plan.window_days else ""
+    return f"{said}: {_weeks(plan.weeks)} at {number(plan.weekly_units)} unique users a week{after}."
+
+
+def _apart(metric: Metric, one: float, other: float) -> tuple[str, str]:
+    """Two values of a metric in as many digits as tell them apart."""
+    if metric.kind != "rate":
+        return in_words(metric, one), in_words(metric, other)
+    digits = next(n for n in range(1, MOST_DIGITS + 1) if percent(one, n) != percent(other, n) or n == MOST_DIGITS)
+    return percent(one, digits), percent(other, digits)
+
+
+def _chance(share: float) -> str:
+    """A chance as percent; what is nearly certain is not told as certain."""
+    return "more than 99.9 %" if share > 0.999 else percent(share, 1 if share > 0.99 else 0)
+
+
+def _weeks(weeks: int) -> str:
+    return "more than ten years" if weeks > TEN_YEARS else count(weeks, "week")
 
 
 def advice(plan: Plan) -> str:
@@ -65,7 +86,21 @@ def advice(plan: Plan) -> str:
             f"This is out of reach: {seen}. Test a bolder change, a metric nearer to it with a higher rate, or a "
             "surface with more users; take out what the past explains (CUPED); or decide without a test and say so."
         )
+    if plan.spread is None:
+        said += _few_events(plan)
     return " ".join(said)
+
+
+def _few_events(plan: Plan) -> list[str]:
+    """What a size rests on where hardly anybody is expected to convert, or not to; [] elsewhere."""
+    rates = (plan.baseline, plan.baseline + plan.effect)
+    least = min(n * min(rate, 1 - rate) for n in plan.size.arms for rate in rates)
+    if least >= FEW:
+        return []
+    return [
+        f"An arm is expected to hold only {number(least, 1)} users who differ from the rest in what they do: below "
+        f"{FEW} the formula is a rough guide, and the true power may be far from what it says."
+    ]
 
 
 def waiting(plan: Plan) -> str:
@@ -75,7 +110,7 @@ def waiting(plan: Plan) -> str:
     weeks = in_weeks(plan, np.array([1, plan.weeks]))
     first, last = weeks.iloc[0], weeks.iloc[1]
     seen = " and ".join(
-        f"{percent(abs(row['mde_relative']))} after {count(int(row['week']), 'week')}"
+        f"{percent(abs(row['mde_relative']))} after {_weeks(int(row['week']))}"
         for row in ((first, last) if plan.weeks > 1 else (last,))
         if np.isfinite(row["mde_relative"])
     )
@@ -83,7 +118,7 @@ def waiting(plan: Plan) -> str:
     if plan.growth < 1 and plan.weeks > 1:
         linear = (plan.weekly_units or 0) * plan.weeks
         said += (
-            f" Visitors come back: {count(plan.weeks, 'week')} bring {number(float(last['units']))} unique users, not "
+            f" Visitors come back: {_weeks(plan.weeks)} bring {number(float(last['units']))} unique users, not "
             f"{number(linear)}."
         )
     metric = metric_of(plan.primary_metric)
