@@ -118,11 +118,14 @@ def walk(shares: tuple[float, ...], z: tuple[float, ...], *, tails: int = 2) -> 
 
 
 @lru_cache(maxsize=256)
-def boundaries(shares: tuple[float, ...], *, rule: str, alpha: float, tails: int = 2) -> tuple[float, ...]:
+def boundaries(
+    shares: tuple[float, ...], *, rule: str, alpha: float, tails: int = 2, spends: tuple[float, ...] = ()
+) -> tuple[float, ...]:
     """|Z| beyond which each look stops (Z beyond which it does, where one-sided).
 
     Args:
         shares: Share of the planned information at each look, rising.
+        spends: The shares by which alpha is spent, where these are others.
         rule: One of RULES. `fixed` stops at the last look alone: the others have no boundary (infinity).
         alpha: Error rate of all looks together; half of it a side where two-sided.
         tails: 1 or 2.
@@ -131,7 +134,8 @@ def boundaries(shares: tuple[float, ...], *, rule: str, alpha: float, tails: int
         return (*(math.inf for _ in shares[1:]), normal_quantile(1 - alpha / tails))
     if rule == "confidence_sequence":
         return tuple(sequence_z(share, alpha=alpha * 2 / tails) for share in shares)
-    return _spent(shares, rule=rule, alpha=alpha / tails, tails=tails)
+    allowed = [spent(share, rule=rule, alpha=alpha / tails) for share in spends or shares]
+    return _spent(shares, allowed, tails=tails)
 
 
 def sequence_z(share: float, *, alpha: float) -> float:
@@ -176,14 +180,13 @@ def peeked(looks: int, *, alpha: float, tails: int = 2) -> float:
 _START = (np.zeros(1), np.ones(1))
 
 
-def _spent(shares: Sequence[float], *, rule: str, alpha: float, tails: int) -> tuple[float, ...]:
-    """Boundaries that spend, look after look, what the rule allows; see `spent`."""
+def _spent(shares: Sequence[float], allowed: Sequence[float], *, tails: int) -> tuple[float, ...]:
+    """Boundaries that have spent, look after look, what is allowed of one side."""
     z: list[float] = []
     place, used = _START, 0.0
-    for look, share in enumerate(shares):
-        allowed = spent(share, rule=rule, alpha=alpha)
-        z.append(_boundary(place, shares, look, chance=max(allowed - used, 0.0)))
-        used = allowed
+    for look, most in enumerate(allowed):
+        z.append(_boundary(place, shares, look, chance=max(most - used, 0.0)))
+        used = most
         if look + 1 < len(shares):
             place = _moved_on(place, shares, look, edge=z[-1], tails=tails)
     return tuple(z)

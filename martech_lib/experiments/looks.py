@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
 
 WITHIN = 0.1  # of the planned units, by which the end may be early or late
+NEAR_LOOK = 1e-3  # of the units, within which a planned look and the end are one
 OF_STEP = 0.25  # of the step between two looks, by which an earlier look may be: what it spends goes by its true share
 DAYS_OF_WEEK = 7
 NEAR = 1e-6  # standard deviations that move no estimate
@@ -33,6 +34,7 @@ class Look(NamedTuple):
         share: Units so far over the planned ones.
         is_last: Whether the test is over.
         shares: Share of the information at the looks up to this one.
+        spends: The shares by which these have spent alpha.
         boundaries: |Z| beyond which each stops.
         reason: Why it is no declared look, or what to know; "" where there is nothing.
     """
@@ -41,6 +43,7 @@ class Look(NamedTuple):
     share: float
     is_last: bool
     shares: tuple[float, ...]
+    spends: tuple[float, ...]
     boundaries: tuple[float, ...]
     reason: str = ""
 
@@ -60,20 +63,37 @@ def look_of(plan: Plan, units: int, days: float | None) -> Look:
     """
     share = units / plan.total_units
     is_over = plan.weeks is not None and days is not None and days > plan.weeks * DAYS_OF_WEEK - 1
-    is_last = share >= 1 - WITHIN or is_over
     if plan.rule == "confidence_sequence":
-        z = sequence_z(share, alpha=_pair_alpha(plan))
-        return Look(plan.looks if is_last else 1, share, is_last, (share,), (z,))
+        z, is_last = sequence_z(share, alpha=_pair_alpha(plan)), is_over or share >= 1 - WITHIN
+        return Look(plan.looks if is_last else 1, share, is_last, (share,), (share,), (z,))
     planned = plan.size.shares
-    if is_last:
-        return Look(plan.looks, share, True, planned, plan.boundaries, _of_other_size(plan, share, days))
+    if is_over or share >= _end_from(plan):
+        return _at_end(plan, share, days)
     place = min(range(plan.looks), key=lambda look: abs(planned[look] - share))
     is_declared = plan.rule != "fixed" and abs(planned[place] - share) <= OF_STEP / plan.looks
     if not is_declared:
-        return Look(0, share, False, (share,), (math.inf,), _undeclared(plan, share))
-    shares = (*planned[:place], share)
-    z_so_far = boundaries(shares, rule=plan.rule, alpha=plan.size.alpha, tails=plan.tails)
-    return Look(place + 1, share, False, shares, z_so_far)
+        return Look(0, share, False, (share,), (share,), (math.inf,), _undeclared(plan, share))
+    # A late look spends no more than was planned for it: what the next one spends begins there.
+    shares, spends = (*planned[:place], share), (*planned[:place], min(share, planned[place]))
+    return Look(place + 1, share, False, shares, spends, _held(plan, shares, spends, plan.size.alpha))
+
+
+def _end_from(plan: Plan) -> float:
+    """The share of the units from which a reading is the end: of several looks, where the last is the nearest."""
+    step = 1 / plan.looks if plan.rule != "fixed" else 1.0
+    return 1 - min(WITHIN, step / 2)
+
+
+def _at_end(plan: Plan, share: float, days: float | None) -> Look:
+    """The last look, which spends all that is left, wherever it comes."""
+    before = tuple(planned for planned in plan.size.shares[:-1] if planned < share * (1 - NEAR_LOOK))
+    shares, spends = (*before, share), (*before, 1.0)
+    z = _held(plan, shares, spends, plan.size.alpha)
+    return Look(plan.looks, share, True, shares, spends, z, _of_other_size(plan, share, days))
+
+
+def _held(plan: Plan, shares: tuple[float, ...], spends: tuple[float, ...], alpha: float) -> tuple[float, ...]:
+    return boundaries(shares, rule=plan.rule, alpha=alpha, tails=plan.tails, spends=spends)
 
 
 class Ends(NamedTuple):
@@ -141,7 +161,7 @@ def held_p(plan: Plan, look: Look, z: float) -> float:
         return sequence_p(look.share, reached) * plan.tails / 2
 
     def at(alpha: float) -> float:
-        return boundaries(look.shares, rule=plan.rule, alpha=alpha, tails=plan.tails)[-1]
+        return _held(plan, look.shares, look.spends, alpha)[-1]
 
     return _least_alpha(at, reached)
 
