@@ -6,6 +6,7 @@ and the library reads each run where it stops. `make truth` draws 10,000 runs a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -179,7 +180,7 @@ def guardrail(plan: Plan, users: np.ndarray, main: np.ndarray, harm: np.ndarray)
 
 def sums_of(hits: int) -> Sums:
     """Of users of whom so many have the event."""
-    return Sums(*(float(hits),) * 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, int(hits))
+    return Sums(*(float(hits),) * 3, 0, 0, 0, 0, 0, 0, 0, 0, int(hits))
 
 
 @pytest.mark.parametrize(("rule", "looks"), [("fixed", 1), ("obrien_fleming", 5)])
@@ -262,3 +263,46 @@ def assert_mirrored(one: Line, other: Line) -> None:
     assert other.p == pytest.approx(one.p, rel=1e-9, abs=1e-12)
     mirrored = [-there.estimate, -there.upper, -there.lower]
     assert [back.estimate, back.lower, back.upper] == pytest.approx(mirrored, abs=1e-9)
+
+
+PATHS = 200_000 if IS_FULL else 40_000  # runs whose boundaries are read once
+OFF = {"late": (0.24,), "early": (-0.24,), "by turns": (0.24, -0.24), "as planned": (0.0,)}  # of a step
+
+
+@pytest.mark.parametrize("end", [0.91, 1.0, 1.09, 1.5])
+@pytest.mark.parametrize("off", OFF)
+@pytest.mark.parametrize(("rule", "looks"), [*product(("obrien_fleming", "pocock"), (3, 5))])
+def test_looks_that_come_early_or_late_hold_alpha(rule: str, looks: int, off: str, end: float) -> None:
+    parts = OFF[off]
+    units = [(k + 1 + parts[k % len(parts)]) / looks for k in range(looks - 1)]
+    assert_alpha(rate_plan(rule=rule, looks=looks), np.array([*units, end]), f"looks {off}, end at {end:.0%}")
+
+
+@pytest.mark.parametrize(("rule", "looks"), [*product(("obrien_fleming", "pocock"), (10, 12, 20, 60))])
+def test_many_looks_hold_alpha(rule: str, looks: int) -> None:
+    assert_alpha(rate_plan(rule=rule, looks=looks), (np.arange(looks) + 1) / looks, f"{looks} looks")
+
+
+@pytest.mark.parametrize("rule", ["obrien_fleming", "pocock"])
+@pytest.mark.parametrize("over", [0.35, 0.62, 0.85])
+def test_weeks_that_are_over_hold_alpha(rule: str, over: float) -> None:
+    plan = rate_plan(rule=rule, looks=5, weekly_units=5_000)
+    units = np.array([*(share for share in (0.2, 0.4, 0.6, 0.8) if share < over), over])
+    days = [1.0] * (len(units) - 1) + [plan.weeks * 7.0]
+    assert_alpha(plan, units, f"over at {over:.0%}", days)
+
+
+def assert_alpha(plan: Plan, shares: np.ndarray, what: str, days: Sequence[float | None] = ()) -> None:
+    """A score that moves at random exceeds the boundaries of the looks, read at these shares, as often as is meant."""
+    reached = np.rint(shares * plan.total_units).astype(int)
+    looks = [look_of(plan, int(n), day) for n, day in zip(reached, days or [None] * len(reached), strict=True)]
+    assert [look.number for look in looks[:-1]] == [k + 1 for k in range(len(looks) - 1)]
+    assert [look.is_last for look in looks] == [False] * (len(looks) - 1) + [True]
+    steps = np.sqrt(np.diff(reached, prepend=0))
+    score = np.random.default_rng([20261126, 28]).standard_normal((PATHS, len(reached))) * steps
+    z = score.cumsum(axis=1) / np.sqrt(reached)
+    found = float((np.abs(z) > np.array([look.z for look in looks])).any(axis=1).mean())
+    error = error_of(plan.alpha, PATHS)
+    print(f"false alarms of {plan.rule}, {what}: {found:.4f} ({error:.4f})")
+    assert found <= plan.alpha + 3 * error
+    assert found >= 0.8 * plan.alpha
