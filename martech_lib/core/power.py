@@ -66,8 +66,20 @@ def difference_of(control: float, treated: Values, *, method: str = "pooled") ->
 
 
 def units_for(difference: Values, spread: Spread, *, critical: float, power: float) -> Values:
-    """Units of the control arm, not rounded, so that |Z| > critical with this power."""
+    """Units of the control arm, not rounded, so that |Z| > critical with this power.
+
+    See `seen_without_units` for a power that is too low for it.
+    """
     return ((critical * spread.null + normal_quantile(power) * spread.real) / difference) ** 2
+
+
+def seen_without_units(spread: Spread, *, critical: float, tails: int = 2) -> float:
+    """Power below which `units_for` has no meaning: the formula promises as much with no units at all.
+
+    Where the arms vary much more with the effect than without (a fall in a control that is a small part of all), that
+    is far above alpha. From one half on the formula holds whatever the arms.
+    """
+    return min(tails * normal_cdf(-critical * float(spread.null / spread.real)), 0.5)
 
 
 def power_of(difference: Values, spread: Spread, *, units: Values, critical: float, tails: int = 2) -> Array:

@@ -19,6 +19,7 @@ from martech_lib.core.power import (
     Values,
     difference_of,
     power_of,
+    seen_without_units,
     spread_of_means,
     spread_of_rates,
     units_for,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 PER_SKEW = 355.0  # units an arm for each square of the skewness: Kohavi, Deng, Frasca, Longbotham, Xu (2014), KDD
 LARGEST = 1e12
+TINY = 1e-6  # of what an effect asks for, where the formula asks for nothing of one beside the planned
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def sample_size(
     effect = mde * baseline if relative else mde
     refuse_rates(baseline, effect)
     critical = normal_quantile(1 - alpha / tails)
+    spread = spread_of_rates(baseline, baseline + effect, ratio=ratio, method=method)
+    _refuse_low_power(power, seen_without_units(spread, critical=critical, tails=tails))
     units = units_for_rates(baseline, baseline + effect, ratio=ratio, critical=critical, power=power, method=method)
     _refuse_endless(units, mde)
     return rounded(units, method)
@@ -109,6 +113,7 @@ def size_of(plan: Plan) -> Size:
     shares = tuple((look + 1) / plan.looks for look in range(plan.looks))
     alpha = plan.tails * normal_cdf(-one_critical(plan))
     critical = normal_quantile(1 - alpha / plan.tails)
+    _refuse_low_power(plan.power, seen_without_units(spread_at(plan, plan.effect), critical=critical, tails=plan.tails))
     bounds = boundaries(shares, rule=plan.rule, alpha=alpha, tails=plan.tails)
     drift = drift_for(plan.power, shares, bounds, tails=plan.tails)
     plain = critical + normal_quantile(plan.power)
@@ -172,7 +177,7 @@ def drift_at(plan: Plan, control_units: Values, effect: Values) -> Array:
     """Mean of Z at the end with so many units in the control arm, such that units_at gives the plan's power."""
     critical, target = normal_quantile(1 - plan.size.alpha / plan.tails), normal_quantile(plan.power)
     spread, plain = spread_at(plan, effect), critical + target
-    needed = critical * spread.null + target * spread.real
+    needed = np.maximum(critical * spread.null + target * spread.real, TINY * plain * spread.null)
     return np.asarray(plain * np.abs(difference_at(plan, effect)) * np.sqrt(control_units) / needed)
 
 
@@ -224,3 +229,12 @@ def _chance_of_every(plan: Plan, drift: float, growth: float) -> float:
 def _refuse_endless(units: float, mde: float) -> None:
     if not units < LARGEST:
         raise UserError(f"mde came as {mde:g}; it needs {units:.3g} units an arm: give a larger change.")
+
+
+def _refuse_low_power(power: float, least: float) -> None:
+    """A power that the formula promises without any units: what it then gives is tiny, and grows as the power falls."""
+    if power < least:
+        raise UserError(
+            f"power came as {power:g}; no formula holds for it with arms as uneven and an effect as large as these: "
+            f"allowed is {math.ceil(least * 100) / 100:g} or more, such as 0.8."
+        )
