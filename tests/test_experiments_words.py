@@ -39,6 +39,33 @@ def test_headline(changes: dict[str, Any], said: str) -> None:
     assert f"{plan.sample_size:,} users" in told and f"{plan.total_units:,} in all" in told
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"baseline": 0.1, "mde": 1e-4, "relative": False}, "rise from 10.00 % to 10.01 %, by 0.1 %, "),
+        ({"baseline": 0.1, "mde": -2e-6, "relative": False}, "fall from 10.0000 % to 9.9998 %, by 0.002 %, "),
+        ({"primary_metric": "order value per user", "baseline": 12, "sd": 30, "mde": 1e-4}, "rise from 12.000 to 12.001, by 0.01 %, "),
+        ({"power": 0.9997}, "with more than 99.9 % power, you need"),
+        ({"power": 0.997}, "with 99.7 % power, you need"),
+        ({"planned_units": 9000}, "which sees it in more than 99.9 % of cases"),
+        ({"weekly_units": 1.7}, "2,188 in all: about 25 years at 2 unique users a week."),
+        ({"weekly_units": 0.01}, "2,188 in all: more than 1,000 years at 0 unique users a week."),
+        ({"weekly_units": 4.3}, "2,188 in all: 509 weeks at 4 unique users a week."),
+    ],
+)  # fmt: skip
+def test_a_headline_of_extremes(changes: dict[str, Any], said: str) -> None:
+    """As many digits as a change needs, no power of 100 %, and no weeks that nobody counts."""
+    assert said in words.headline(a_plan(**changes))
+
+
+def test_waiting_for_a_thousand_years() -> None:
+    said = words.waiting(a_plan(weekly_units=0.01, growth=0.7))
+    assert " after more than 1,000 years." in said or said.startswith("No change is seen in that time.")
+    assert "Visitors come back: more than 1,000 years bring " in said and "52,000" not in said
+    small = words.waiting(a_plan(mde=1e-5, weekly_units=1e9))
+    assert small.startswith("The smallest change that is seen: 0.04 % after 1 week and 0.001 % after about 24 years.")
+
+
 def test_waiting() -> None:
     assert words.waiting(a_plan()) == (
         "The smallest change that is seen: 35.8 % after 1 week and 24.9 % after 2 weeks. If the change works, the "
@@ -76,6 +103,14 @@ def test_looking() -> None:
         assert most is not None and f"{percent(most - 1)} " in told and f"by {name}" in told
     assert percent(peeked(28, alpha=0.05)) in words.looking(a_plan(weekly_units=600)), "27.5 % at 28 looks"
     assert "27.5 %" in words.looking(a_plan(weekly_units=600))
+
+
+@pytest.mark.parametrize(
+    ("alpha", "p", "share"), [(0.001, "0.001", "0.1 %"), (0.025, "0.025", "2.5 %"), (0.1, "0.10", "10 %")]
+)
+def test_looking_at_any_alpha(alpha: float, p: str, share: str) -> None:
+    told = words.looking(a_plan(alpha=alpha))
+    assert f"at the first p below {p}, " in told and f" of cases, not {share}. " in told
 
 
 def test_calculators() -> None:

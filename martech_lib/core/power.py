@@ -10,7 +10,7 @@ GrowthBook's planner (linearised lift of two means).
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from martech_lib.core.stats import Array, normal_cdf, normal_quantile
 
 METHODS = ("pooled", "unpooled", "cohen_h", "evan_miller")
 TAIL = 9.0  # standard deviations of a count beyond which it is left out of an exact sum
+HALVINGS = 50  # of the room of a rate, until floating point has no more to tell apart
+Values: TypeAlias = float | Array  # one, or many at once
 
 
 class Spread(NamedTuple):
@@ -29,25 +31,25 @@ class Spread(NamedTuple):
         real: Where there is the effect.
     """
 
-    null: float
-    real: float
+    null: Values
+    real: Values
 
 
-def spread_of_rates(control: float, treated: float, *, ratio: float = 1.0, method: str = "pooled") -> Spread:
+def spread_of_rates(control: float, treated: Values, *, ratio: float = 1.0, method: str = "pooled") -> Spread:
     """Of two rates, fractions between 0 and 1. `cohen_h` is of the difference of arcsines, see `difference_of`.
 
     `evan_miller` takes a rate above one half for the share that does not, with a rise of as much, as its page does.
     """
     if method == "evan_miller" and control > 0.5:
-        control, treated = 1 - control, 1 - control + abs(treated - control)
-    real = math.sqrt(control * (1 - control) + treated * (1 - treated) / ratio)
+        control, treated = 1 - control, 1 - control + np.abs(treated - control)
+    real = np.sqrt(control * (1 - control) + treated * (1 - treated) / ratio)
     if method == "unpooled":
         return Spread(real, real)
     if method == "cohen_h":
         one = math.sqrt(1 + 1 / ratio)
         return Spread(one, one)
     rate = control if method == "evan_miller" else (control + ratio * treated) / (1 + ratio)
-    return Spread(math.sqrt(rate * (1 - rate) * (1 + 1 / ratio)), real)
+    return Spread(np.sqrt(rate * (1 - rate) * (1 + 1 / ratio)), real)
 
 
 def spread_of_means(sd: float, *, ratio: float = 1.0) -> Spread:
@@ -56,26 +58,40 @@ def spread_of_means(sd: float, *, ratio: float = 1.0) -> Spread:
     return Spread(one, one)
 
 
-def difference_of(control: float, treated: float, *, method: str = "pooled") -> float:
+def difference_of(control: float, treated: Values, *, method: str = "pooled") -> Values:
     """The difference as the method measures it: of rates, or of their arcsines (Cohen's h)."""
     if method == "cohen_h":
-        return 2 * math.asin(math.sqrt(treated)) - 2 * math.asin(math.sqrt(control))
+        return np.asarray(2 * np.arcsin(np.sqrt(treated)) - 2 * math.asin(math.sqrt(control)))
     return treated - control
 
 
-def units_for(difference: float, spread: Spread, *, critical: float, power: float) -> float:
-    """Units of the control arm, not rounded, so that |Z| > critical with this power."""
+def units_for(difference: Values, spread: Spread, *, critical: float, power: float) -> Values:
+    """Units of the control arm, not rounded, so that |Z| > critical with this power.
+
+    See `seen_without_units` for a power that is too low for it.
+    """
     return ((critical * spread.null + normal_quantile(power) * spread.real) / difference) ** 2
 
 
-def power_of(difference: float, spread: Spread, *, units: float, critical: float, tails: int = 2) -> float:
+def seen_without_units(spread: Spread, *, critical: float, tails: int = 2) -> float:
+    """Power below which `units_for` has no meaning: the formula promises as much with no units at all.
+
+    Where the arms vary much more with the effect than without (a fall in a control that is a small part of all), that
+    is far above alpha. From one half on the formula holds whatever the arms.
+    """
+    return min(tails * normal_cdf(-critical * float(spread.null / spread.real)), 0.5)
+
+
+def power_of(difference: Values, spread: Spread, *, units: Values, critical: float, tails: int = 2) -> Array:
     """Probability that the test sees a difference with so many units in the control arm.
 
     With one tail the difference is that in the direction which is looked for, negative in the other.
     """
-    root = math.sqrt(units)
-    right, wrong = (normal_cdf((way * difference * root - critical * spread.null) / spread.real) for way in (1.0, -1.0))
-    return right + wrong if tails == 2 else right
+    from scipy.special import ndtr
+
+    moved, edge = difference * np.sqrt(units), critical * spread.null
+    right = ndtr((moved - edge) / spread.real)
+    return np.asarray(right + ndtr((-moved - edge) / spread.real) if tails == 2 else right)
 
 
 def units_for_rates(
@@ -83,24 +99,22 @@ def units_for_rates(
 ) -> float:
     """`units_for` two rates by one of METHODS, not rounded."""
     spread = spread_of_rates(control, treated, ratio=ratio, method=method)
-    return units_for(difference_of(control, treated, method=method), spread, critical=critical, power=power)
+    return float(units_for(difference_of(control, treated, method=method), spread, critical=critical, power=power))
 
 
 def least_rate_seen(
-    control: float, units: float, *, ratio: float = 1.0, critical: float, power: float, method: str = "pooled"
+    control: float, units: float, *, ratio: float = 1.0, critical: float, power: float
 ) -> tuple[float, float]:
     """The smallest fall and the smallest rise of a rate that so many units see; NaN where even 0 or 1 is not seen.
 
     Returns:
-        (fall, rise), both as positive differences, by one of METHODS.
+        (fall, rise), both as positive differences; pooled variance.
     """
     from scipy.optimize import brentq
 
     def lacks(difference: float) -> float:
-        treated = control + difference
-        return math.log(
-            units_for_rates(control, treated, ratio=ratio, critical=critical, power=power, method=method) / units
-        )
+        needs = units_for_rates(control, control + difference, ratio=ratio, critical=critical, power=power)
+        return math.log(needs / units)
 
     def least(most: float) -> float:
         near, far = math.copysign(1e-9, most), most * (1 - 1e-9)
@@ -109,22 +123,32 @@ def least_rate_seen(
     return least(-control), least(1 - control)
 
 
-def least_rise_seen(control: float, units: Array, *, ratio: float = 1.0, critical: float, power: float) -> Array:
-    """(n,): the smallest rise of a rate that each number of units sees, all at once; NaN where even 1 is not seen.
+def least_change_seen(
+    control: float, most: float, units: Array, *, ratio: float, errors: tuple[float, float], method: str
+) -> Array:
+    """(n,): the smallest change of a rate that each number of units sees, all at once, by one of METHODS.
 
-    Bisection on the pooled formula, whose demand falls as the rise grows.
+    Args:
+        control: The rate that it changes from.
+        most: The largest change, to 0 or to 1; its sign is that of what is found.
+        units: Units of the control arm.
+        ratio: Units of the other arm for each of the control.
+        errors: |Z| beyond which the test rejects, and the power.
+        method: How a size is counted.
+
+    Returns:
+        NaN where even the largest change is not seen. By bisection, for the demand falls as the change grows.
     """
-    low, high = np.zeros_like(units), np.full_like(units, 1 - control)
-    target = normal_quantile(power)
-    for _ in range(50):
+    (critical, power), root = errors, np.sqrt(units)
+    low, high = np.zeros_like(units), np.full_like(units, most)
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
-        treated = control + middle
-        pooled = (control + ratio * treated) / (1 + ratio)
-        null = np.sqrt(pooled * (1 - pooled) * (1 + 1 / ratio))
-        real = np.sqrt(np.maximum(control * (1 - control) + treated * (1 - treated) / ratio, 0.0))
-        is_seen = middle * np.sqrt(units) >= critical * null + target * real
+        treated = np.clip(control + middle, 0.0, 1.0)
+        spread = spread_of_rates(control, treated, ratio=ratio, method=method)
+        needed = critical * spread.null + normal_quantile(power) * spread.real
+        is_seen = np.abs(difference_of(control, treated, method=method)) * root >= needed
         low, high = np.where(is_seen, low, middle), np.where(is_seen, middle, high)
-    return np.where(high >= (1 - control) * (1 - 1e-12), np.nan, high)
+    return np.where(np.abs(high) >= abs(most) * (1 - 1e-12), np.nan, high)
 
 
 def power_of_lift(lift: float, *, mean: float, var: float, units: float, critical: float) -> float:

@@ -22,8 +22,11 @@ from martech_lib.core.stats import Array, normal_quantile
 RULES = ("fixed", "obrien_fleming", "pocock", "confidence_sequence")
 WIDE = 9.0  # |Z| that no look is asked to go beyond
 FAR = 16.0  # standard deviations that stand for no boundary, also where there is a large effect
+REACH = 13.0  # standard deviations of a step beyond which a node has no part in what it leads to
 PANEL = 12  # nodes of one panel of an integral
 PANELS, PANELS_PER_STEP = 4, 0.5  # at least, and for each standard deviation of one look's step
+PLACES = 2_048  # that are kept: those of a few plans of a year's daily looks
+NEAR, LEAST = 1e-6, 1e-16  # standard deviations of slack; chance that has a place on their scale
 
 
 class Stopping(NamedTuple):
@@ -82,39 +85,38 @@ class Walk(NamedTuple):
         return float(sum(self._beyond(earlier, edge, drifts)[0] for earlier, edge in enumerate(edges)))
 
     def _at(self, look: int, drifts: Array) -> tuple[Array, Array, Array]:
-        nodes, weights, step, far = self._before(look, drifts)
-        room = math.sqrt(step)
-        edge = self.z[look] * math.sqrt(self.shares[look])
-        moved = nodes + drifts[:, None] * step
+        step = self.shares[look] - _since(self.shares, self.z, look)
+        room, edge, nodes = math.sqrt(step), self.z[look] * math.sqrt(self.shares[look]), self.places[look][0]
+        near_top = np.searchsorted(nodes, edge - drifts.max(initial=-math.inf) * step - REACH * room)
+        moved, weights = self._before(look, drifts, slice(near_top, None))
         above = (edge - moved) / room
-        up = (weights * _upper(above)).sum(axis=1)
-        seen = (weights * (moved * _upper(above) + room * _height(above))).sum(axis=1) / self.shares[look]
-        below = (-edge - moved) / room
-        down = (weights * _upper(-below)).sum(axis=1) if self.tails == 2 else np.zeros(far)
-        return up, down, seen
+        beyond = _upper(above)
+        up = (weights * beyond).sum(axis=1)
+        seen = (weights * (moved * beyond + room * _height(above))).sum(axis=1) / self.shares[look]
+        if self.tails == 1:
+            return up, np.zeros_like(up), seen
+        near_bottom = np.searchsorted(nodes, -edge - drifts.min(initial=math.inf) * step + REACH * room)
+        moved, weights = self._before(look, drifts, slice(near_bottom))
+        return up, (weights * _upper((edge + moved) / room)).sum(axis=1), seen
 
     def _beyond(self, look: int, z: float, drifts: Array) -> Array:
-        nodes, weights, step, _ = self._before(look, drifts)
-        edge = z * math.sqrt(self.shares[look])
-        return np.asarray((weights * _upper((edge - nodes - drifts[:, None] * step) / math.sqrt(step))).sum(axis=1))
+        moved, weights = self._before(look, drifts, slice(None))
+        room = math.sqrt(self.shares[look] - _since(self.shares, self.z, look))
+        return np.asarray((weights * _upper((z * math.sqrt(self.shares[look]) - moved) / room)).sum(axis=1))
 
-    def _before(self, look: int, drifts: Array) -> tuple[Array, Array, float, int]:
-        """Nodes before a look, their weights under each drift (D, n), the information to come, and D."""
-        nodes, weights = self.places[look]
-        since = _since(self.shares, self.z, look)
+    def _before(self, look: int, drifts: Array, part: slice) -> tuple[Array, Array]:
+        """Where a drift takes some nodes by a look, and what they weigh under it, (D, n) each."""
+        nodes, weights = (of[part] for of in self.places[look])
+        since, by_row = _since(self.shares, self.z, look), drifts[:, None]
         # Under a drift every path is as likely as without one, times a factor that its end alone decides.
-        tilt = np.exp(drifts[:, None] * nodes - drifts[:, None] ** 2 * since / 2)
-        return nodes, weights * tilt, self.shares[look] - since, len(drifts)
+        tilt = np.exp(by_row * nodes - by_row**2 * since / 2)
+        return nodes + by_row * (self.shares[look] - since), weights * tilt
 
 
 @lru_cache(maxsize=256)
 def walk(shares: tuple[float, ...], z: tuple[float, ...], *, tails: int = 2) -> Walk:
     """The walk between given boundaries."""
-    places = [_START]
-    for look in range(len(z) - 1):
-        is_open = min(z[: look + 1]) == math.inf
-        places.append(_START if is_open else _moved_on(places[-1], shares, look, edge=z[look], tails=tails))
-    return Walk(shares, z, tails, tuple(places))
+    return Walk(shares, z, tails, tuple(_place(shares[: look + 1], z[:look], tails) for look in range(len(z))))
 
 
 @lru_cache(maxsize=256)
@@ -155,41 +157,74 @@ def spent(share: float, *, rule: str, alpha: float) -> float:
     return 2 * float(_upper(np.array(deviations)))
 
 
+@lru_cache(maxsize=256)
 def drift_for(power: float, shares: tuple[float, ...], z: tuple[float, ...], *, tails: int = 2) -> float:
     """Mean of Z at the end with which a rule rejects with this power."""
     from scipy.optimize import brentq
 
-    of = walk(shares, z, tails=tails)
+    of, target = walk(shares, z, tails=tails), normal_quantile(power)
 
     def lacks(drift: float) -> float:
-        return float(of.stopping(drift).rejects[0]) - power
+        """On the scale of standard deviations, where the chance is nearly a straight line of the drift."""
+        return normal_quantile(min(max(float(of.stopping(drift).rejects[0]), LEAST), 1 - LEAST)) - target
 
-    high = 1.0
-    while lacks(high) < 0:
-        high *= 1.5
-    return float(brentq(lacks, 0.0, high, xtol=1e-10))
+    # The last look alone has the power with this much.
+    return float(brentq(lacks, 0.0, z[-1] + target + NEAR, xtol=1e-10))
 
 
 @lru_cache(maxsize=1024)
 def peeked(looks: int, *, alpha: float, tails: int = 2) -> float:
     """False positives when a test is read at so many evenly spaced looks and stops at the first p < alpha."""
-    shares = tuple((k + 1) / looks for k in range(looks))
+    shares = tuple(float(look + 1) for look in range(looks))  # of the first look: one more look leaves the others alone
     return float(walk(shares, (normal_quantile(1 - alpha / tails),) * looks, tails=tails).stopping(0.0).rejects[0])
 
 
 _START = (np.zeros(1), np.ones(1))
 
 
-def _spent(shares: Sequence[float], allowed: Sequence[float], *, tails: int) -> tuple[float, ...]:
+def _spent(shares: tuple[float, ...], allowed: Sequence[float], *, tails: int) -> tuple[float, ...]:
     """Boundaries that have spent, look after look, what is allowed of one side."""
-    z: list[float] = []
-    place, used = _START, 0.0
+    z: tuple[float, ...] = ()
+    used = 0.0
     for look, most in enumerate(allowed):
-        z.append(_boundary(place, shares, look, chance=max(most - used, 0.0)))
-        used = most
-        if look + 1 < len(shares):
-            place = _moved_on(place, shares, look, edge=z[-1], tails=tails)
-    return tuple(z)
+        place = _place(shares[: look + 1], z, tails)
+        z, used = (*z, _boundary(place, shares, look, chance=max(most - used, 0.0))), most
+    return z
+
+
+@lru_cache(maxsize=PLACES)
+def _place(shares: tuple[float, ...], z: tuple[float, ...], tails: int) -> tuple[Array, Array]:
+    """Nodes of the score that has passed looks with these boundaries without a stop, with weights by its density.
+
+    Args:
+        shares: Share of the information at these looks, and at the one that follows.
+        z: The boundaries.
+        tails: 1 or 2.
+    """
+    if min(z, default=math.inf) == math.inf:
+        return _START
+    nodes, weights = _place(shares[:-1], z[:-1], tails)
+    look = len(z) - 1
+    step = shares[look] - _since(shares, z, look)
+    high = min(z[-1], FAR) * math.sqrt(shares[look])
+    low = -high if tails == 2 else -FAR * math.sqrt(shares[look])
+    narrow = math.sqrt(min(step, shares[look + 1] - shares[look]))
+    panels = 2 * max(PANELS // 2, math.ceil(PANELS_PER_STEP * (high - low) / narrow / 2))
+    reached, heights = _nodes(low, high, panels)
+    if tails == 1:
+        return reached, _density(reached, nodes, weights, math.sqrt(step)) * heights
+    half = _density(reached[: len(reached) // 2], nodes, weights, math.sqrt(step))
+    return reached, np.concatenate([half, half[::-1]]) * heights
+
+
+def _density(reached: Array, nodes: Array, weights: Array, room: float) -> Array:
+    """Density at nodes, in whole panels, one step from where the score was; of each panel only what is in its REACH."""
+    panels = reached.reshape(-1, PANEL)
+    first = np.searchsorted(nodes, panels[:, 0] - REACH * room)
+    width = max(1, int((np.searchsorted(nodes, panels[:, -1] + REACH * room) - first).max()))
+    near = np.minimum(first, len(nodes) - width)[:, None] + np.arange(width)
+    heights = _height((panels[:, :, None] - nodes[near][:, None, :]) / room) / room
+    return np.asarray((heights @ weights[near][:, :, None]).ravel())
 
 
 def _boundary(place: tuple[Array, Array], shares: Sequence[float], look: int, *, chance: float) -> float:
@@ -206,33 +241,13 @@ def _boundary(place: tuple[Array, Array], shares: Sequence[float], look: int, *,
     return WIDE if excess(WIDE) >= 0 else float(brentq(excess, -WIDE, WIDE, xtol=1e-12))
 
 
-def _moved_on(
-    place: tuple[Array, Array], shares: Sequence[float], look: int, *, edge: float, tails: int
-) -> tuple[Array, Array]:
-    """Nodes of the score that has passed a look without a stop, with weights by its density."""
-    nodes, weights = place
-    step = shares[look] - (shares[look - 1] if look else 0.0)
-    room, root = math.sqrt(step), math.sqrt(shares[look])
-    high = min(edge, FAR) * root
-    low = -high if tails == 2 else -FAR * root
-    panels = max(PANELS, math.ceil(PANELS_PER_STEP * (high - low) / _least_step(shares, look)))
-    reached, heights = _nodes(low, high, panels)
-    density = _height((reached[:, None] - nodes) / room) / room
-    return reached, (density @ weights) * heights
-
-
 def _since(shares: Sequence[float], z: Sequence[float], look: int) -> float:
     """Share of the information from which a look's step is counted: looks that stop nothing yet are stepped over.
 
     Else nodes within WIDE would lose the paths that a large drift carries beyond them.
     """
-    return shares[look - 1] if look and min(z[:look]) < math.inf else 0.0
-
-
-def _least_step(shares: Sequence[float], look: int) -> float:
-    """The narrower of the step that led to a look and the one that follows, as a standard deviation."""
-    steps = np.diff([0.0, *shares])
-    return math.sqrt(min(steps[look], steps[look + 1]))
+    has_stopped_some = look > 0 and (z[look - 1] < math.inf or min(z[:look]) < math.inf)
+    return shares[look - 1] if has_stopped_some else 0.0
 
 
 def _nodes(low: float, high: float, panels: int) -> tuple[Array, Array]:

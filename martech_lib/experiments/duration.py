@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from martech_lib.core.power import least_rate_seen, least_rise_seen
+from martech_lib.core.power import least_change_seen
 from martech_lib.core.stats import Array, normal_quantile
-from martech_lib.experiments.sizes import least_ratio, power_with
+from martech_lib.experiments.sizes import least_ratio, powers_with
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
@@ -71,7 +70,7 @@ def in_weeks(plan: Plan, week: npt.NDArray[np.int_]) -> pd.DataFrame:
             "units": units,
             "mde": seen,
             "mde_relative": seen / plan.baseline if plan.baseline > 0 else np.nan,
-            "power": [power_with(plan, float(n)) for n in control],
+            "power": powers_with(plan, control, plan.effect),
             "forgone": control * plan.effect,
         }
     )
@@ -82,7 +81,8 @@ def power_curve(plan: Plan, *, points: int = 49) -> pd.DataFrame:
     most = 2 * abs(plan.effect)
     room = (-plan.baseline * 0.999, (1 - plan.baseline) * 0.999) if plan.spread is None else (-math.inf, math.inf)
     effects = np.linspace(max(-most, room[0]), min(most, room[1]), points)
-    power = [_power_at(plan, float(effect)) for effect in effects]
+    tiny = 1e-6 * plan.effect  # stands for no effect, whose power is the false alarms of one comparison
+    power = powers_with(plan, plan.size.control, np.where(np.abs(effects) > abs(tiny), effects, tiny))
     return pd.DataFrame({"effect": effects, "effect_relative": effects / plan.baseline, "power": power})
 
 
@@ -94,13 +94,10 @@ def least_seen(plan: Plan, control_units: Array) -> Array:
         needed = (critical + normal_quantile(plan.power)) * plan.spread * math.sqrt(1 + 1 / ratio)
         is_normal = control_units * min(plan.split) >= plan.size.for_skew * plan.split[0]
         return np.where(is_normal, needed / np.sqrt(effective), np.nan)
-    if plan.method != "pooled":
-        asked = partial(
-            least_rate_seen, plan.baseline, ratio=ratio, critical=critical, power=plan.power, method=plan.method
-        )
-        return np.array([asked(float(units))[plan.effect > 0] for units in effective])
-    rate = plan.baseline if plan.effect > 0 else 1 - plan.baseline
-    return least_rise_seen(rate, effective, ratio=ratio, critical=critical, power=plan.power)
+    most = 1 - plan.baseline if plan.effect > 0 else -plan.baseline
+    errors = critical, plan.power
+    found = least_change_seen(plan.baseline, most, effective, ratio=ratio, errors=errors, method=plan.method)
+    return np.abs(found)
 
 
 def reach_of(plan: Plan) -> Reach:
@@ -109,9 +106,3 @@ def reach_of(plan: Plan) -> Reach:
         return Reach(is_small=False, is_far=False, seen=math.nan)
     control = np.asarray([units_after(float(LONGEST), plan)], dtype=np.float64) * plan.split[0]
     return Reach(plan.weekly_units < FEWEST_WEEKLY, plan.weeks > LONGEST, float(least_seen(plan, control)[0]))
-
-
-def _power_at(plan: Plan, effect: float) -> float:
-    """At no effect it is the false alarms of one comparison."""
-    tiny = 1e-6 * plan.effect
-    return power_with(plan, plan.size.control, effect=effect if abs(effect) > abs(tiny) else tiny)

@@ -10,19 +10,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from martech_lib.core.errors import UserError
 from martech_lib.core.many_arms import chance_of_all, chance_of_all_in_steps, dunnett_critical
 from martech_lib.core.power import (
     Spread,
+    Values,
     difference_of,
     power_of,
+    seen_without_units,
     spread_of_means,
     spread_of_rates,
     units_for,
     units_for_rates,
 )
 from martech_lib.core.sequential import boundaries, drift_for, walk
-from martech_lib.core.stats import normal_cdf, normal_quantile
+from martech_lib.core.stats import Array, normal_cdf, normal_quantile
 from martech_lib.experiments.declared import refuse_idle, refuse_no_change, refuse_rates, typed
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
 PER_SKEW = 355.0  # units an arm for each square of the skewness: Kohavi, Deng, Frasca, Longbotham, Xu (2014), KDD
 LARGEST = 1e12
+TINY = 1e-6  # of what an effect asks for, where the formula asks for nothing of one beside the planned
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ def sample_size(
     effect = mde * baseline if relative else mde
     refuse_rates(baseline, effect)
     critical = normal_quantile(1 - alpha / tails)
+    spread = spread_of_rates(baseline, baseline + effect, ratio=ratio, method=method)
+    _refuse_low_power(power, seen_without_units(spread, critical=critical, tails=tails))
     units = units_for_rates(baseline, baseline + effect, ratio=ratio, critical=critical, power=power, method=method)
     _refuse_endless(units, mde)
     return rounded(units, method)
@@ -105,9 +112,11 @@ def size_of(plan: Plan) -> Size:
     """The size of a plan. Raises UserError where no finite test finds the effect."""
     shares = tuple((look + 1) / plan.looks for look in range(plan.looks))
     alpha = plan.tails * normal_cdf(-one_critical(plan))
+    critical = normal_quantile(1 - alpha / plan.tails)
+    _refuse_low_power(plan.power, seen_without_units(spread_at(plan, plan.effect), critical=critical, tails=plan.tails))
     bounds = boundaries(shares, rule=plan.rule, alpha=alpha, tails=plan.tails)
     drift = drift_for(plan.power, shares, bounds, tails=plan.tails)
-    plain = normal_quantile(1 - alpha / plan.tails) + normal_quantile(plan.power)
+    plain = critical + normal_quantile(plan.power)
     inflation = (drift / plain) ** 2 if has_looks(plan) else 1.0
     once = units_at(plan, plan.effect, alpha=alpha)
     for_every = _for_every(plan, drift)
@@ -150,28 +159,35 @@ def least_ratio(plan: Plan) -> float:
 
 def power_with(plan: Plan, control_units: float, *, effect: float | None = None) -> float:
     """Chance that the plan at another size sees an effect (the planned one) in one comparison, all looks taken."""
-    change = plan.effect if effect is None else effect
+    return float(powers_with(plan, np.array([control_units]), plan.effect if effect is None else effect)[0])
+
+
+def powers_with(plan: Plan, control_units: Values, effect: Values) -> Array:
+    """(n,): `power_with` for several sizes, or for several effects, at once."""
+    way = np.sign(effect * plan.effect)
     if not has_looks(plan):
         critical = normal_quantile(1 - plan.size.alpha / plan.tails)
-        spread, difference = spread_at(plan, change), math.copysign(difference_at(plan, change), change * plan.effect)
+        spread, difference = spread_at(plan, effect), way * np.abs(difference_at(plan, effect))
         return power_of(difference, spread, units=control_units, critical=critical, tails=plan.tails)
-    drift = math.copysign(drift_at(plan, control_units, change), change * plan.effect)
-    return float(walk(plan.size.shares, plan.boundaries, tails=plan.tails).stopping(drift).rejects[0])
+    drift = way * drift_at(plan, control_units, effect)
+    return walk(plan.size.shares, plan.boundaries, tails=plan.tails).stopping(drift).rejects
 
 
-def drift_at(plan: Plan, control_units: float, effect: float) -> float:
+def drift_at(plan: Plan, control_units: Values, effect: Values) -> Array:
     """Mean of Z at the end with so many units in the control arm, such that units_at gives the plan's power."""
-    plain = normal_quantile(1 - plan.size.alpha / plan.tails) + normal_quantile(plan.power)
-    return plain * math.sqrt(control_units / units_at(plan, effect, alpha=plan.size.alpha))
+    critical, target = normal_quantile(1 - plan.size.alpha / plan.tails), normal_quantile(plan.power)
+    spread, plain = spread_at(plan, effect), critical + target
+    needed = np.maximum(critical * spread.null + target * spread.real, TINY * plain * spread.null)
+    return np.asarray(plain * np.abs(difference_at(plan, effect)) * np.sqrt(control_units) / needed)
 
 
 def units_at(plan: Plan, effect: float, *, alpha: float) -> float:
     """Units of the control arm for one comparison of one look, not rounded."""
     critical = normal_quantile(1 - alpha / plan.tails)
-    return units_for(difference_at(plan, effect), spread_at(plan, effect), critical=critical, power=plan.power)
+    return float(units_for(difference_at(plan, effect), spread_at(plan, effect), critical=critical, power=plan.power))
 
 
-def spread_at(plan: Plan, effect: float) -> Spread:
+def spread_at(plan: Plan, effect: Values) -> Spread:
     """Standard deviations of the smallest arm beside the control, what the past explains taken out."""
     left, ratio = math.sqrt(1 - plan.correlation**2), least_ratio(plan)
     if plan.spread is None:
@@ -181,7 +197,7 @@ def spread_at(plan: Plan, effect: float) -> Spread:
     return Spread(told.null * left, told.real * left)
 
 
-def difference_at(plan: Plan, effect: float) -> float:
+def difference_at(plan: Plan, effect: Values) -> Values:
     """The effect as the plan's method measures it."""
     return (
         effect if plan.spread is not None else difference_of(plan.baseline, plan.baseline + effect, method=plan.method)
@@ -213,3 +229,12 @@ def _chance_of_every(plan: Plan, drift: float, growth: float) -> float:
 def _refuse_endless(units: float, mde: float) -> None:
     if not units < LARGEST:
         raise UserError(f"mde came as {mde:g}; it needs {units:.3g} units an arm: give a larger change.")
+
+
+def _refuse_low_power(power: float, least: float) -> None:
+    """A power that the formula promises without any units: what it then gives is tiny, and grows as the power falls."""
+    if power < least:
+        raise UserError(
+            f"power came as {power:g}; no formula holds for it with arms as uneven and an effect as large as these: "
+            f"allowed is {math.ceil(least * 100) / 100:g} or more, such as 0.8."
+        )

@@ -7,20 +7,21 @@ import math
 import numpy as np
 
 from martech_lib.core.sequential import peeked
-from martech_lib.core.spoken import count, fitting, listed, number, percent
+from martech_lib.core.spoken import count, fitting, in_full, listed, number, percent
 from martech_lib.experiments.backlog import Backlog
 from martech_lib.experiments.conventions import conventions
-from martech_lib.experiments.duration import FEWEST_WEEKLY, LONGEST, in_weeks, reach_of
+from martech_lib.experiments.duration import FEWEST_WEEKLY, LONGEST, NEVER, in_weeks, reach_of
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
 from martech_lib.experiments.record import Record
 from martech_lib.experiments.rules import PEEK, days_of, rules_of
 from martech_lib.experiments.sizes import has_looks, power_with
-from martech_lib.experiments.verdict import in_words
 
-MOST_DIGITS = 6
-TEN_YEARS = 521  # in weeks
+WEEKS_OF_YEAR = 52
+YEARS = 10  # from which weeks are told in years
+SURE = 0.999  # above which a chance is told as more than this
+FINEST = 12  # digits after the point, beyond which nothing is told apart
 FEW = 10  # expected events of an arm, below which no formula of a size holds
 RULE_WORDS = {
     "fixed": "one look at the end",
@@ -34,10 +35,10 @@ RULE_WORDS = {
 def headline(plan: Plan) -> str:
     """The answer in one sentence: how many, how long."""
     metric = metric_of(plan.primary_metric)
-    values = "from {} to {}".format(*_apart(metric, plan.baseline, plan.baseline + plan.effect))
+    values = _from_to(metric, plan.baseline, plan.effect)
     verb = "rise" if plan.effect > 0 else "fall"
     each = "in the control arm" if len(set(plan.split)) > 1 else "an arm"
-    change = f"{metric.name} {verb} {values}, by {percent(abs(plan.relative_effect))}"
+    change = f"{metric.name} {verb} {values}, by {_change(plan.relative_effect)}"
     users = f"{number(plan.sample_size)} users {each}, {number(plan.total_units)} in all"
     if plan.planned_units:
         power = _chance(power_with(plan, plan.sample_size))
@@ -47,24 +48,7 @@ def headline(plan: Plan) -> str:
     if plan.weeks is None:
         return f"{said}. How long that takes nobody knows until weekly users are given."
     after = f", and {plan.window_days:g} days more for the last outcomes" if plan.window_days else ""
-    return f"{said}: {_weeks(plan.weeks)} at {number(plan.weekly_units)} unique users a week{after}."
-
-
-def _apart(metric: Metric, one: float, other: float) -> tuple[str, str]:
-    """Two values of a metric in as many digits as tell them apart."""
-    if metric.kind != "rate":
-        return in_words(metric, one), in_words(metric, other)
-    digits = next(n for n in range(1, MOST_DIGITS + 1) if percent(one, n) != percent(other, n) or n == MOST_DIGITS)
-    return percent(one, digits), percent(other, digits)
-
-
-def _chance(share: float) -> str:
-    """A chance as percent; what is nearly certain is not told as certain."""
-    return "more than 99.9 %" if share > 0.999 else percent(share, 1 if share > 0.99 else 0)
-
-
-def _weeks(weeks: int) -> str:
-    return "more than ten years" if weeks > TEN_YEARS else count(weeks, "week")
+    return f"{said}: {_lasting(plan.weeks)} at {number(plan.weekly_units)} unique users a week{after}."
 
 
 def advice(plan: Plan) -> str:
@@ -76,9 +60,9 @@ def advice(plan: Plan) -> str:
             "users, change what is plainly broken, and test only large changes."
         )
     if reach.is_far:
-        wanted = percent(abs(plan.relative_effect))
         seen = (
-            f"{LONGEST} weeks see a change of {percent(reach.seen / plan.baseline)}, not of {wanted}"
+            f"{LONGEST} weeks see a change of {_change(reach.seen / plan.baseline)}, not of "
+            f"{_change(plan.relative_effect)}"
             if math.isfinite(reach.seen)
             else f"{LONGEST} weeks see no change at all"
         )
@@ -110,7 +94,7 @@ def waiting(plan: Plan) -> str:
     weeks = in_weeks(plan, np.array([1, plan.weeks]))
     first, last = weeks.iloc[0], weeks.iloc[1]
     seen = " and ".join(
-        f"{percent(abs(row['mde_relative']))} after {_weeks(int(row['week']))}"
+        f"{_change(row['mde_relative'])} after {_lasting(int(row['week']))}"
         for row in ((first, last) if plan.weeks > 1 else (last,))
         if np.isfinite(row["mde_relative"])
     )
@@ -118,7 +102,7 @@ def waiting(plan: Plan) -> str:
     if plan.growth < 1 and plan.weeks > 1:
         linear = (plan.weekly_units or 0) * plan.weeks
         said += (
-            f" Visitors come back: {_weeks(plan.weeks)} bring {number(float(last['units']))} unique users, not "
+            f" Visitors come back: {_lasting(plan.weeks)} bring {number(float(last['units']))} unique users, not "
             f"{number(linear)}."
         )
     metric = metric_of(plan.primary_metric)
@@ -136,10 +120,11 @@ def looking(plan: Plan) -> str:
     peeks = percent(peeked(days, alpha=plan.alpha, tails=plan.tails))
     told = {rule.rule: rule for rule in rules_of(plan)}
     fleming, pocock = told["obrien_fleming"], told["pocock"]
+    limit, alpha = in_full(plan.alpha, least=2), in_full(plan.alpha, unit="share")
     return (
-        f"Looked at on each of {days} days and stopped at the first p below {number(plan.alpha, 2)}, a test of nothing "
-        f"is called a win or a loss in {peeks} of cases, not {percent(plan.alpha, 0)}. {fleming.looks} declared looks "
-        f"cost {percent((fleming.most_units or 1) - 1)} more users at most by O'Brien-Fleming, "
+        f"Looked at on each of {days} days and stopped at the first p below {limit}, a test of nothing is called a win "
+        f"or a loss in {peeks} of cases, not {alpha}. {fleming.looks} declared looks cost "
+        f"{percent((fleming.most_units or 1) - 1)} more users at most by O'Brien-Fleming, "
         f"{percent((pocock.most_units or 1) - 1)} by Pocock, and then hold what they say."
     )
 
@@ -239,3 +224,37 @@ def peeks(found: Record) -> str:
     """What peeking cost, experiment by experiment."""
     told = [f"{peek.experiment} ({peek.name}): {peek.words}" for peek in found.peeks]
     return f"{'. '.join(told)}." if told else ""
+
+
+def _lasting(weeks: int) -> str:
+    """2 weeks, about 24 years, more than 1,000 years."""
+    if weeks >= NEVER:
+        return f"more than {number(NEVER / WEEKS_OF_YEAR)} years"
+    years = weeks / WEEKS_OF_YEAR
+    return f"about {number(years)} years" if years > YEARS else count(weeks, "week")
+
+
+def _chance(share: float) -> str:
+    """80 %, 99.7 %, more than 99.9 %: never 100 %, nor 0 %."""
+    if share > SURE:
+        return f"more than {percent(SURE)}"
+    told = percent(share, _digits(share, least=0))
+    return told if told != percent(1.0, 0) else percent(share)
+
+
+def _change(relative: float) -> str:
+    """A relative change as percent, with its first digit that is no zero, rounded: .00099 % is .001 %."""
+    return percent(abs(relative), _digits(1.1 * relative, least=1))
+
+
+def _from_to(metric: Metric, value: float, change: float) -> str:
+    """Two values of a metric, a rate as percent, with as many digits as tell the change."""
+    is_rate = metric.kind == "rate"
+    digits = _digits(change, least=1) if is_rate else _digits(change / 100, least=2)
+    before, after = (percent(v, digits) if is_rate else number(v, digits) for v in (value, value + change))
+    return f"from {before} to {after}"
+
+
+def _digits(share: float, *, least: int) -> int:
+    """Digits after the point with which a share, as percent, is not rounded to nothing."""
+    return min(max(least, math.ceil(-math.log10(abs(share) * 100))), FINEST)
