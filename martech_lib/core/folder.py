@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from martech_lib.core.append import append_row, fill_row
@@ -162,9 +163,16 @@ def _refuse_absent(path: Path) -> None:
 
 
 def _state_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """File -> when it was last written, and its size."""
-    there = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in there}
+    """File of the folder, or of one in it -> when it was last written, and its size."""
+    found = {}
+    for path in (*folder.glob("[!.]*"), *folder.glob("[!.]*/[!.]*")):
+        try:
+            status = path.stat()
+        except OSError:  # gone meanwhile, or a link to nothing: no table either
+            continue
+        if S_ISREG(status.st_mode):
+            found[str(path)] = (status.st_mtime_ns, status.st_size)
+    return found
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:
