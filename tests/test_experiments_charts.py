@@ -139,3 +139,12 @@ def test_quarters_are_the_readings_of_the_register(record: Record) -> None:
     assert not any(math.isnan(n) for n in rows["decided"])
     assert "8 to 15." in checked(charts.throughput(record))
     assert "2 to 4." in checked(charts.throughput(replace(record, band=(2.0, 4.0))))
+
+
+def test_the_words_of_a_line_at_the_bottom_stand_above_it() -> None:
+    def below(**plan: float) -> int:
+        spec = charts.seen_by_week(a_plan(weekly_units=100, **plan)).to_dict()
+        (label,) = (layer["mark"] for layer in spec["layer"] if layer["mark"].get("type") == "text")
+        return int(label["dy"])
+
+    assert below(mde=0.001) < 0 < below(mde=0.25)

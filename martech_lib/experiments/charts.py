@@ -18,6 +18,7 @@ from martech_lib.experiments.record import Record
 from martech_lib.experiments.rules import peeking
 
 PERCENT = alt.Axis(format="%", tickCount=5)
+LOW = 0.12  # of a picture's height, below which a line has no room for words beneath it
 VERDICTS = {"pass": "#b9e3d5", "fail": ORANGE, "unknown": GREY, "not applicable": LINE}
 SHORT = {
     "Hypothesis first": "Hypo-|thesis",
@@ -58,9 +59,11 @@ def seen_by_week(plan: Plan) -> alt.LayerChart:
         .transform_filter("datum.is_end")
     )
     rule = alt.Chart(alt.NamedData("wanted")).mark_rule(color=ORANGE, strokeDash=[5, 4]).encode(y=alt.Y("wanted:Q"))
-    # Where the curve is not: above the line once it has been reached, below it until then.
+    # Where the curve is not: above the line once it has been reached, below it until then, if there is room below.
     is_early = bool(frame["is_end"].any()) and 2 * (plan.weeks or 0) <= frame["week"].max()
-    side: dict[str, Any] = {"align": "right", "dx": -4, "dy": -8} if is_early else {"align": "left", "dx": 4, "dy": 12}
+    is_low = abs(plan.relative_effect) < LOW * frame["seen"].max()
+    side: dict[str, Any] = {"align": "right", "dx": -4, "dy": -8} if is_early else {"align": "left", "dx": 4}
+    side.setdefault("dy", -8 if is_low else 12)
     label = alt.Chart(alt.NamedData("wanted")).mark_text(color=ORANGE, **side).encode(
         y=alt.Y("wanted:Q"), x=alt.XValue("width" if is_early else 0), text="said:N"
     )  # fmt: skip
