@@ -95,14 +95,14 @@ def test_a_ratio_of_two_events() -> None:
     assert told.difference.se == pytest.approx(math.sqrt(variance), rel=1e-9)
 
 
-def test_the_past_is_taken_out_where_it_is_known() -> None:
+def test_the_past_is_taken_out_only_where_it_is_known_of_all() -> None:
     plan = a_plan(
         primary_metric="order value per user", baseline=5.0, mde=0.2, sd=3.0, planned_units=400, correlation=0.9
     )
     values = [float(n % 10) for n in range(200)]
     assignments, outcomes = valued({"control": values, "treated": [v + 0.5 + (n % 2) for n, v in enumerate(values)]})
     plain = line(experiments.read(plan, assignments, outcomes), "order value per user").beside
-    assert plain.reason == "the past is unknown of all users, so that it is not used"
+    assert plain.reason == "the past is unknown of 400 users, so that it is not used"
     known = assignments.assign(pre_value=values + values)
     paired = line(experiments.read(plan, known, outcomes), "order value per user").beside
     assert plain.difference is not None and paired.difference is not None
@@ -110,15 +110,27 @@ def test_the_past_is_taken_out_where_it_is_known() -> None:
     assert paired.difference.estimate == pytest.approx(1.0) == plain.difference.estimate
     known.loc[0, "pre_value"] = None
     partly = line(experiments.read(plan, known, outcomes), "order value per user").beside
-    assert partly.reason == "the past is unknown of 1 users, who count as average ones of before"
-    assert partly.difference is not None and partly.difference.se < plain.difference.se / 2
-    # By least squares of the value on the arm and on the past, which is the mean of those it is known of where it lacks.
-    past = np.array([*values, *values])
-    past[0] = past[1:].mean()
-    design = np.column_stack([np.ones(400), np.repeat([0.0, 1.0], 200), past])
-    value = np.array([*values, *(v + 0.5 + (n % 2) for n, v in enumerate(values))])
-    slopes = np.linalg.lstsq(design, value, rcond=None)[0]
-    assert partly.difference.estimate == pytest.approx(slopes[1], rel=1e-9)
+    assert partly.reason == "the past is unknown of 1 users, so that it is not used"
+    assert partly.difference == plain.difference and "CUPED" not in partly.method
+    dated = line(
+        experiments.read(plan, known.assign(pre_value=1.7e9 + np.array(values + values)), outcomes),
+        "order value per user",
+    ).beside
+    assert dated.difference == plain.difference and "hardly differs" in dated.reason
+
+
+def test_a_past_that_lacks_for_light_users_of_one_arm_invents_no_effect() -> None:
+    """No effect, and a past that says nearly all: the light users of one arm have none."""
+    past = np.random.default_rng(7).normal(100, 30, (2, 1000))
+    plan = a_plan(
+        primary_metric="order value per user", baseline=100.0, mde=5.0, relative=False, sd=33.0, planned_units=2000,
+        correlation=0.9,
+    )  # fmt: skip
+    assignments, outcomes = valued({"control": sorted(past[0]), "treated": sorted(past[0])})
+    known = np.concatenate([sorted(past[0]), [np.nan] * 200, sorted(past[0])[200:]])
+    found = line(experiments.read(plan, assignments.assign(pre_value=known), outcomes), "order value per user")
+    assert found.beside.difference is not None and found.beside.difference.estimate == pytest.approx(0)
+    assert not found.is_rejected and "unknown of 200 users" in found.beside.reason
 
 
 def test_one_sided_plans_look_one_way() -> None:

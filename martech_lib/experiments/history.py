@@ -30,7 +30,7 @@ class History(NamedTuple):
         baseline: The metric's value: a fraction for a rate.
         sd: Standard deviation by user; None for a rate.
         skew: Skewness by user; 0 for a rate.
-        correlation: With the same users' value before; who count as average ones where it is unknown.
+        correlation: With the same users' value before; 0 where it is not known of all of them.
         weekly_units: Unique users of all arms in a first week.
         growth: Unique users grew like days ** growth; None where it ran for less than a week.
         arrivals: day (1, 2, ...), units: unique users of all arms so far.
@@ -104,9 +104,9 @@ def _accumulation(arrivals: pd.DataFrame) -> tuple[float | None, float | None]:
 
 
 def _correlation(n: int, sums: Sums) -> float:
-    """Of what users did with what was known of them before, over all of them."""
-    if n < FEWEST_FOR_PAST or not sums.n_p:
+    """Of what users did with what was known of them before; 0 where it is not known of all of them."""
+    if n < FEWEST_FOR_PAST or sums.n_p < n:
         return 0.0
-    pair = with_past(n, sums, sums.p / sums.n_p)
+    pair = with_past(n, sums, sums.p / n)
     spread = pair.after.var * pair.before.var
     return pair.cov / math.sqrt(spread) if spread > 0 else 0.0

@@ -14,6 +14,7 @@ from martech_lib.experiments.metrics import Metric, spellings
 
 FEWEST = 30  # users with the event in an arm, below which intervals hold less often than they say
 LEAST = 5  # below which there is no interval of a mean
+DIGITS = 1e-7  # part of the squares of the past below which its spread is lost in the sums
 What = Literal["users", "events", "value"]
 
 
@@ -112,19 +113,19 @@ def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
     if plain.difference is None:
         return plain
     arms = [(arm.n, arm.sums[metric.name]) for arm in (control, treated)]
-    known = sum(sums.n_p for _, sums in arms)
     if metric.kind == "ratio":
         return plain._replace(reason="the past is one number a user and not a ratio, so that it is not used")
-    if not known:
-        return plain._replace(reason="the past is unknown of all users, so that it is not used")
-    middle = sum(sums.p for _, sums in arms) / known
+    # Where it lacks for other users in one arm than in the other, those who are left are not alike.
+    if lacking := sum(n - sums.n_p for n, sums in arms):
+        return plain._replace(reason=f"the past is unknown of {lacking:,} users, so that it is not used")
+    if any(sums.pp - sums.p**2 / n <= DIGITS * sums.pp for n, sums in arms):
+        return plain._replace(reason="the past hardly differs between users beside its size, so that it is not used")
+    middle = sum(sums.p for _, sums in arms) / sum(n for n, _ in arms)
     samples = adjusted(*(with_past(n, sums, middle) for n, sums in arms))
     if _is_impossible(metric, samples, plain):
         return plain._replace(reason="the arms lay too far apart before it began for the past to be taken out")
     told = _compared(metric, treated.arm, samples, level)
-    lacking = control.n + treated.n - known
-    reason = f"the past is unknown of {lacking:,} users, who count as average ones of before" if lacking else ""
-    return told._replace(method=f"{told.method} after CUPED", reason=told.reason or reason)
+    return told._replace(method=f"{told.method} after CUPED")
 
 
 def _is_impossible(metric: Metric, samples: tuple[Sample, Sample], plain: Beside) -> bool:
@@ -135,9 +136,9 @@ def _is_impossible(metric: Metric, samples: tuple[Sample, Sample], plain: Beside
 
 
 def with_past(n: int, sums: Sums, middle: float) -> Paired:
-    """An arm's users with what was known of them before, as the distance from its middle; 0 where it is unknown."""
-    before = sums.p - sums.n_p * middle
-    squares = sums.pp - 2 * middle * sums.p + sums.n_p * middle**2
+    """An arm's users with what was known of all of them before, as the distance from its middle."""
+    before = sums.p - n * middle
+    squares = sums.pp - 2 * middle * sums.p + n * middle**2
     both = sums.yp - middle * sums.y_p
     return Paired(
         of_sums(n, sums.y, sums.yy), of_sums(n, before, squares), (both - before * sums.y / n) / (n - 1)
