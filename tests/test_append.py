@@ -204,3 +204,24 @@ def test_any_text_fills_a_blank(tmp_path: Path, ideas: list[str], at: int, said:
     assert [text if isinstance(text, str) else None for text in found["owner"]] == [
         said if one == place else None for one in range(len(ideas))
     ]
+
+
+def test_cells_without_a_column_name_stay_in_a_filled_row(tmp_path: Path) -> None:
+    file = backlog(tmp_path, b"idea,surface,,\nA,web,see wiki,ask Ana\n")
+    Workspace.open(tmp_path).fill("backlog", "A", {"owner": "Bo"})
+    assert file.read_bytes().splitlines()[1] == b"A,web,see wiki,ask Ana,Bo"
+
+
+def test_the_row_of_the_very_key_is_filled(tmp_path: Path) -> None:
+    file = tmp_path / "experiments.csv"
+    file.write_bytes(b"id,name\ne-2,small\nE-2,large\n")
+    Workspace.open(tmp_path).fill("experiments", "E-2", {"surface": "web"})
+    assert file.read_bytes().splitlines()[1:] == [b"e-2,small", b"E-2,large,web"]
+
+
+def test_a_number_that_would_read_otherwise_is_not_written(tmp_path: Path) -> None:
+    file = backlog(tmp_path, b"idea;surface;mde_relative\nA;web;0,125\nB;tv;\n")
+    data = file.read_bytes()
+    with pytest.raises(UserError, match="another way"):
+        Workspace.open(tmp_path).fill("backlog", "B", {"mde_relative": 1.234})
+    assert file.read_bytes() == data

@@ -64,6 +64,7 @@ def fill_row(file: Path, declared: Table, key: str, cells: Mapping[str, Any]) ->
     line, row = told.row_of(found, file.name)
     new = told.encoded(told.filled(line, row, given, file.name), file.name)
     _refuse_unread(declared, (data, new), file.name, found)
+    _refuse_misread(declared, new, file.name, {declared.key[0]: row[declared.key[0]]}, given)
     _publish(file, data, new)
     return line
 
@@ -93,6 +94,18 @@ def _refuse_unread(declared: Table, files: tuple[bytes, bytes], name: str, key: 
     if after.problems or is_other:
         why = f": {after.problems[0]}" if after.problems else ""
         raise UserError(f"{name} writes its values in another way than the row{why}; download the row and paste it.")
+
+
+def _refuse_misread(declared: Table, new: bytes, name: str, key: Mapping[str, str], given: Mapping[str, Any]) -> None:
+    """Raise UserError when what was filled in reads as something else: 1.125 is 1125 beside decimal commas."""
+    (column, wanted), told = next(iter(key.items())), as_text(read_register(declared, new, name).frame)
+    row = told[told[column].str.strip() == wanted.strip()].iloc[0]
+    for cell, value in given.items():
+        if row[cell] != cell_text(value):
+            raise UserError(
+                f"{name} would read {cell} {shown(cell_text(value))} as {shown(row[cell])}, for it writes values in "
+                "another way; fill it in by hand."
+            )
 
 
 def _others(frame: pd.DataFrame, key: Mapping[str, str]) -> pd.DataFrame:
@@ -159,10 +172,15 @@ class _Written(NamedTuple):
 
     def row_of(self, key: Mapping[str, str], name: str) -> tuple[int, Mapping[str, str]]:
         """The row of this key and its line. Raises UserError where there is none."""
-        for line, cells in self.rows:
-            if _is_of(cells, key):
-                return line, cells
-        raise UserError(f"{name} has no row '{shown(next(iter(key.values())))}'.")
+        alike = [row for row in self.rows if _is_of(row[1], key)]
+        exact = [row for row in alike if all(row[1][column].strip() == value for column, value in key.items())]
+        found, said = exact or alike, shown(next(iter(key.values())))
+        if not found:
+            raise UserError(f"{name} has no row '{said}'.")
+        if len(found) > 1:
+            lines = " and ".join(str(line) for line, _ in found[:3])
+            raise UserError(f"{name} has '{said}' in rows {lines}, so that nobody knows which is meant.")
+        return found[0]
 
     def filled(self, line: int, cells: Mapping[str, str], given: Mapping[str, Any], name: str) -> str:
         """The text with blank cells of the row on this line filled. Raises UserError where another value is in one."""
@@ -175,9 +193,13 @@ class _Written(NamedTuple):
                 )
         lines = io.StringIO(self.text, newline="").readlines()
         reader = csv.reader(lines[line - 1 :], delimiter=self.mark)
-        next(reader)
-        row = self.line([given.get(column, cells.get(column)) for column in self.header])
-        return "".join([*lines[: line - 1], row, *lines[line - 1 + reader.line_num :]])
+        record = next(reader)  # by place: columns without a name, and cells beyond the header, stay
+        record += [""] * (len(self.header) - len(record))
+        for column, value in given.items():
+            record[self.header.index(column)] = escape_cell(cell_text(value))
+        into = io.StringIO()
+        csv.writer(into, delimiter=self.mark, lineterminator=self.newline).writerow(record)
+        return "".join([*lines[: line - 1], into.getvalue(), *lines[line - 1 + reader.line_num :]])
 
     def line(self, cells: Sequence[Any]) -> str:
         """Cells as one record."""

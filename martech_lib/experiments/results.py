@@ -21,8 +21,9 @@ DIGITS = 6
 def record_decision(ws: Workspace, one: str, readout: Readout, *, on: date) -> str:
     """Write what a readout decided into an experiment's row of the register; where it stands, in words.
 
-    Blanks are filled: actual_n, stopped, stop_reason, looks, effect, ci_low, ci_high, p_value, downstream_effect,
-    decision, decided_on. A cell that holds another value is not written over.
+    Blanks are filled: actual_n, stopped, stop_reason, effect, ci_low, ci_high, p_value, downstream_effect, decision,
+    decided_on. A cell that holds another value is not written over. How often it was looked at nobody can see in the
+    logs, so that `looks` is left to its owner.
 
     Args:
         ws: A workspace that is a folder.
@@ -89,7 +90,6 @@ def _ended(readout: Readout) -> dict[str, Any]:
         "actual_n": sum(arm.n for arm in readout.counted.arms),
         "stopped": None if last is None else last.date(),
         "stop_reason": "guardrail" if is_guarded else "planned",
-        "looks": None if readout.plan.rule == "confidence_sequence" else look.number or None,
         "decision": DECISIONS[readout.decision],
     }
 
