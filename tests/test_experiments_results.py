@@ -17,7 +17,7 @@ from martech_lib.workbook import cli
 
 N = 1094
 EVENTS = {"conversion": 219, "paid": 100, "unsubscribe": 50, "support_ticket": 20}
-DAY = date(2026, 9, 1)
+DAY = date(2026, 9, 20)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_decision_is_written_into_its_row(folder: Path, capsys: pytest.Capture
     assert told["effect"] == pytest.approx(280 / 219 - 1, abs=1e-6)
     assert (told["ci_low"], told["ci_high"]) == pytest.approx((lift.lower, lift.upper), abs=1e-6)
     assert told["p_value"] == pytest.approx(won.lines[0].p, rel=1e-3)
-    assert told["downstream_effect"] == pytest.approx(0.04) and str(told["decided_on"])[:10] == "2026-09-01"
+    assert told["downstream_effect"] == pytest.approx(0.04) and str(told["decided_on"])[:10] == "2026-09-20"
     assert str(told["stopped"])[:10] == str(won.counted.last)[:10]
     assert (told[list(before.dropna().index)] == before.dropna()).all(), "what stood there stays"
     assert cli.main(["check", "--data", str(folder)]) == 0, capsys.readouterr().out
@@ -110,7 +110,119 @@ def test_of_several_arms_the_one_that_is_shipped_is_written(tmp_path: Path) -> N
     found = experiments.read(plan, *world(arms))
     assert found.decision == "ship" and found.arm == "b"
     experiments.record_decision(Workspace.open(tmp_path), "X-001", found, on=DAY)
-    assert row(tmp_path)["effect"] == pytest.approx((330 / 1200) / (320 / 1600) - 1, abs=1e-6)
+    told = row(tmp_path)
+    assert told["arm"] == "b" and told["effect"] == pytest.approx((330 / 1200) / (320 / 1600) - 1, abs=1e-6)
+
+
+# ---- why it stopped ----
+
+
+OBF = {**PASSING, "rule": "obrien_fleming", "looks": 2}
+ONE_SIDED = {**OBF, "tails": 1, "one_sided_reason": "a loss would not be shipped either"}
+
+
+def decided(folder: Path, plan: dict[str, Any], n: int, control: int, treated: int, **harm: int) -> pd.Series:
+    """The row of an experiment with so many conversions of n users an arm after its decision is written down."""
+    experiments.register(workspace_of(folder), a_plan(**plan))
+    events = {**EVENTS, "conversion": control}
+    found = read(with_events(events, {**events, "conversion": treated, **harm}, n), plan)
+    assert found.look is not None and not found.look.is_last
+    experiments.record_decision(Workspace.open(folder), "X-001", found, on=DAY)
+    return row(folder)
+
+
+@pytest.mark.parametrize(
+    ("plan", "hits", "harm", "reason", "decision"),
+    [
+        (OBF, (110, 180), {}, "planned", "ship"),
+        (OBF, (180, 110), {}, "planned", "no ship"),
+        (OBF, (110, 180), {"unsubscribe": 200}, "planned", "no ship"),  # its rule had stopped it, and it is no win
+        (OBF, (180, 110), {"unsubscribe": 200}, "guardrail", "no ship"),
+        (ONE_SIDED, (150, 80), {}, "other", "no ship"),  # a loss that its one side does not look for
+        ({**PASSING, "rule": "confidence_sequence"}, (110, 210), {}, "planned", "ship"),
+    ],
+)  # fmt: skip
+def test_why_an_early_stop_came(
+    tmp_path: Path, plan: dict[str, Any], hits: tuple[int, int], harm: dict[str, int], reason: str, decision: str
+) -> None:
+    half = a_plan(**plan).total_units // 4 if "looks" in plan else 560
+    told = decided(tmp_path, plan, half, *hits, **harm)
+    assert (told["stop_reason"], told["decision"], told["actual_n"]) == (reason, decision, 2 * half)
+    assert told["ci_low"] <= told["effect"] <= told["ci_high"]
+    fails = experiments.record(Workspace.open(tmp_path)).matrix.query("verdict == 'fail'")
+    assert set(fails["rule"]) <= {"Two tails"}, fails["why"].tolist()
+
+
+def test_a_stop_at_no_declared_look_leaves_the_effect_blank(tmp_path: Path) -> None:
+    told = decided(tmp_path, PASSING, 400, 60, 60, unsubscribe=200)
+    assert told["stop_reason"] == "guardrail" and told["downstream_effect"] == 0.0
+    assert all(name not in told or pd.isna(told[name]) for name in ("effect", "ci_low", "ci_high", "p_value"))
+
+
+def test_a_small_fall_of_the_later_metric_is_no_regression_by_itself(folder: Path) -> None:
+    won = a_readout(conversion=280, paid=97)
+    assert won.decision == "ship"
+    experiments.record_decision(Workspace.open(folder), "X-001", won, on=DAY)
+    told = row(folder)
+    assert told["downstream_ci_low"] < told["downstream_effect"] < 0 < told["downstream_ci_high"]
+    assert not (experiments.record(Workspace.open(folder)).matrix["verdict"] == "fail").any()
+
+
+# ---- whose readout it is ----
+
+
+def test_a_row_without_a_card_takes_its_own_readout_alone(tmp_path: Path) -> None:
+    rows = [
+        {"id": one, "name": name, "primary_metric": metric, "mde": 0.25, "planned_n": 2188, "split": "50/50",
+         "downstream_metric": "paid rate", "guardrail_metrics": "unsubscribe rate"}
+        for one, name, metric in (("X-007", "T", "conversion rate"), ("X-008", "U", "conversion rate"),
+                                  ("X-009", "V", "trial rate"))
+    ]  # fmt: skip
+    put, happened = world(with_events(EVENTS, {**EVENTS, "conversion": 280}), program="X-007")
+    ws = workspace_of(tmp_path, experiments=pd.DataFrame(rows), assignments=put, outcomes=happened)
+    found = experiments.read_registered(ws, "X-007")
+    with pytest.raises(UserError, match="The readout is of X-007, not of X-008: read it with"):
+        experiments.record_decision(ws, "X-008", found, on=DAY)
+    with pytest.raises(UserError, match="is of conversion rate, and X-009 is decided on trial rate"):
+        experiments.record_decision(ws, "X-009", found, on=DAY)
+    foreign = experiments.read(a_plan(**PASSING, name="else"), put, happened, program="X-007")
+    assert experiments.record_decision(ws, "X-007", found, on=DAY) == "experiments.csv, row 2"
+    assert experiments.record_decision(ws, "X-007", found, on=DAY), "the same once more"
+    told = Workspace.open(tmp_path).register("experiments").iloc[0]
+    assert (told["decision"], told["stop_reason"], told["actual_n"]) == ("ship", "planned", 2 * N)
+    assert foreign.program == "X-007"
+
+
+def test_a_card_is_asked_where_the_row_lost_its_fingerprint(folder: Path) -> None:
+    rows = pd.read_csv(folder / "experiments.csv", dtype="string")
+    rows.drop(columns="fingerprint").to_csv(folder / "experiments.csv", index=False)
+    other = read(with_events(EVENTS, {**EVENTS, "conversion": 280}), {**PASSING, "mde": 0.26})
+    with pytest.raises(UserError, match="not by the plan that was registered as X-001"):
+        experiments.record_decision(Workspace.open(folder), "X-001", other, on=DAY)
+
+
+def test_the_logs_of_another_experiment_are_not_this_one(folder: Path) -> None:
+    experiments.register(Workspace.open(folder), a_plan(**PASSING, name="Other"))
+    put, happened = world(with_events(EVENTS, {**EVENTS, "conversion": 280}), program="Other")
+    found = experiments.read(a_plan(**PASSING), put, happened, program="Other")
+    with pytest.raises(UserError, match="The readout is of Other, not of X-001"):
+        experiments.record_decision(Workspace.open(folder), "X-001", found, on=DAY)
+
+
+@pytest.mark.parametrize("on", [None, "2026-09-20", 20260920, pd.NaT, date(2026, 9, 2), float("nan")])
+def test_a_decision_has_a_day_on_which_it_can_have_been(folder: Path, on: Any) -> None:
+    before = (folder / "experiments.csv").read_bytes()
+    with pytest.raises(UserError, match="on came as"):
+        experiments.record_decision(Workspace.open(folder), "X-001", a_readout(conversion=280), on=on)
+    assert (folder / "experiments.csv").read_bytes() == before
+
+
+def test_a_change_that_may_be_a_percent_is_asked_for_its_sign(folder: Path) -> None:
+    experiments.record_decision(Workspace.open(folder), "X-001", a_readout(conversion=280, paid=104), on=DAY)
+    with pytest.raises(UserError, match=r"effect came as 15, which is 1,500 %; allowed beyond 1 .* such as '15 %'"):
+        experiments.record_follow_up(Workspace.open(folder), "X-001", effect=15, low=2, high=28)
+    experiments.record_follow_up(Workspace.open(folder), "X-001", effect="15 %", low="2 %", high="150 %")
+    assert row(folder)["followup_ci_high"] == 1.5
 
 
 # ---- rows that are no longer as their card ----

@@ -57,10 +57,26 @@ def test_a_winner_is_told_with_the_harm_that_is_not_ruled_out() -> None:
     found = read(with_events(EVENTS, {**BETTER, "paid": 96}), GUARDED)
     lift = line(found, "paid rate").beside.lift
     assert lift is not None and found.decision == "ship"
-    assert f"Not ruled out: it lowers paid rate by up to {-100 * lift.lower:.1f} %." in found.sentence
-    assert (
-        "Not ruled out" not in read(with_events(EVENTS, {**BETTER, "paid": 104, "unsubscribe": 46}), GUARDED).sentence
-    )
+    other = line(found, "unsubscribe rate").beside.lift
+    assert other is not None
+    told = f"paid rate lower by up to {-100 * lift.lower:.1f} % and unsubscribe rate higher by up to"
+    assert f"Not ruled out: {told} {100 * other.upper:.1f} %." in found.sentence
+
+
+def test_harm_goes_by_the_harmful_end_and_not_by_the_sign_of_the_estimate() -> None:
+    even = read(with_events(EVENTS, {**BETTER, "paid": 104, "unsubscribe": 46}), GUARDED)
+    lift = line(even, "paid rate").beside.lift
+    assert lift is not None and lift.estimate > 0 > lift.lower, "better, and not surely so"
+    assert f"paid rate lower by up to {-100 * lift.lower:.1f} %" in even.sentence
+    surely = read(with_events(EVENTS, {**BETTER, "paid": 160, "unsubscribe": 10}), GUARDED)
+    assert surely.decision == "ship" and "Not ruled out" not in surely.sentence
+
+
+def test_harm_without_a_relative_difference_is_told_in_points() -> None:
+    found = read(with_events({**EVENTS, "unsubscribe": 0}, {**BETTER, "unsubscribe": 3}), GUARDED)
+    told = line(found, "unsubscribe rate").beside
+    assert found.decision == "ship" and told.lift is None and told.difference is not None
+    assert f"unsubscribe rate higher by up to {100 * told.difference.upper:.2f} points" in found.sentence
 
 
 # ---- the end ----
@@ -72,12 +88,32 @@ def test_a_test_that_ran_on_says_what_daily_readings_cost() -> None:
     assert (
         found.decision == "ship" and "It ran on to 200 % of the planned units: read once that holds;" in found.sentence
     )
-    said = float(found.sentence.rsplit("until a win it has ", 1)[1].split(" %")[0])
+    said = float(found.sentence.rsplit("until an effect shows it has ", 1)[1].split(" %")[0])
     # World: 14 days, the planned units after 7 of them; then read at the end of every day.
     rng = np.random.default_rng(5)
     paths = rng.normal(size=(100_000, 14)).cumsum(axis=1) / np.sqrt(np.arange(1, 15))
     alarms = (np.abs(paths[:, 6:]) > 1.959964).any(axis=1).mean()
     assert said == pytest.approx(100 * alarms, abs=0.5)
+
+
+def test_of_several_arms_that_ran_on_the_false_alarms_of_any_are_told() -> None:
+    plan = a_plan(split=(0.25,) * 4)
+    n = plan.total_units // 4 * 2
+    arms = {name: (n, {"conversion": n // 5}) for name in ("control", "a", "b", "c")}
+    told = experiments.read(plan, *world(arms)).sentence.split("until an effect shows it has up to ")[1]
+    said, planned = (float(part.split(" %")[0]) for part in (told, told.split("in place of ")[1]))
+    assert planned == 5.0
+    rng = np.random.default_rng(6)
+    paths = rng.normal(size=(40_000, 4, 14)).cumsum(axis=2) / np.sqrt(np.arange(1, 15))
+    z = (paths[:, 1:] - paths[:, :1]) / np.sqrt(2)
+    alarms = 100 * (np.abs(z[:, :, 6:]) > plan.boundaries[-1]).any(axis=(1, 2)).mean()
+    assert alarms - 0.5 < said < alarms + 3
+
+
+def test_a_test_that_ran_on_for_years_is_told_with_a_floor() -> None:
+    more = {name: 2 * hits for name, hits in EVENTS.items()}
+    found = experiments.read(a_plan(), *world(with_events(more, more, 2 * N), days=1_400))
+    assert "until an effect shows it has at least 1" in found.sentence
 
 
 # ---- arms and programs ----

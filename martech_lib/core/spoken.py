@@ -36,7 +36,7 @@ def percent(share: float | None, digits: int = 1) -> str:
     if _is_blank(share):
         return UNKNOWN
     assert share is not None
-    return f"{share * 100:z.{digits}f} %"
+    return f"{share * 100:z,.{digits}f} %"
 
 
 def number(value: float | None, digits: int = 0) -> str:

@@ -22,7 +22,8 @@ MOST = 8.0  # standard deviations whose confidence level is told from 1
 SELDOM = 0.1  # chance to come so far, below which the earlier looks are taken not to have been
 FAR = 12.0  # standard deviations within which an end is looked for; no later look is reached with a Z beyond it
 HELD = (1e-6, 0.45)  # p-values that boundaries are asked for; below they are as good as none, above as good as 1
-MOST_AGAIN = 60  # readings after the end that are told apart
+MOST_AGAIN = 365  # readings after the end that are told apart
+TWO_ARMS = 2
 LEAST_CHANCE = 1e-15  # that has a place on the scale of standard deviations
 
 
@@ -242,21 +243,27 @@ def _of_other_size(plan: Plan, share: float, days: float | None) -> str:
     if share <= 1 + WITHIN:
         return ""
     ran_on = f"it ran on to {percent(share, 0)} of the planned units"
-    again = 0 if days is None else min(round(days * (1 - 1 / share)), MOST_AGAIN)
-    if not again:
+    days_since = 0 if days is None else round(days * (1 - 1 / share))
+    if not days_since:
         return ran_on
-    alarms = _read_again(plan, share, again)
+    alarms = _read_on(plan, share, min(days_since, MOST_AGAIN))
+    bound = "up to " if len(plan.split) > TWO_ARMS else "at least " if days_since > MOST_AGAIN else ""
     return (
-        f"{ran_on}: read once that holds; read on every day since its end until a win it has {percent(alarms)} false "
-        f"alarms in place of {percent(plan.size.alpha)}"
+        f"{ran_on}: read once that holds; read on every day since its end until an effect shows it has {bound}"
+        f"{percent(alarms)} false alarms in place of {percent(plan.alpha)}"
     )
 
 
-def _read_again(plan: Plan, share: float, times: int) -> float:
-    """False alarms of a plan that is read so many times more, evenly up to a share of its units."""
+def _read_on(plan: Plan, share: float, times: int) -> float:
+    """False alarms of a plan that is read so many times more, evenly up to a share of its units.
+
+    Of several arms a bound: that of arms without a control in common, which are mistaken at least as often together
+    (two-sided by Royen, 2014; one-sided by Pitt, 1982).
+    """
     more = tuple(1 + (share - 1) * (k + 1) / times for k in range(times))
     again = walk((*plan.size.shares, *more), (*plan.boundaries, *plan.boundaries[-1:] * times), tails=plan.tails)
-    return float(again.stopping(0.0).rejects[0])
+    of_one = float(again.stopping(0.0).rejects[0])
+    return float(1 - (1 - of_one) ** (len(plan.split) - 1))
 
 
 def _undeclared(plan: Plan, share: float) -> str:

@@ -19,7 +19,7 @@ from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.programs import moving_shares, program_of
 from martech_lib.experiments.readout_records import records
 from martech_lib.experiments.sample_ratio import SampleRatio, sample_ratio
-from martech_lib.experiments.verdict import Decision, Verdict, refused, verdict
+from martech_lib.experiments.verdict import Decision, StopReason, Verdict, refused, verdict
 
 CONTROLS = ("control", "holdout")
 DAY = 86_400
@@ -41,6 +41,8 @@ class Readout(Result):
         decision: ship, do not ship, inconclusive, keep running, or refused.
         sentence: What a marketer is told.
         arm: The arm that the decision is about; "" where nothing is read.
+        stop_reason: Why it stops, as the register says it: planned, guardrail or other; "" where it does not.
+        program: Its name in the log; "" where the log holds one experiment and does not name it.
     """
 
     plan: Plan
@@ -51,6 +53,8 @@ class Readout(Result):
     decision: Decision
     sentence: str
     arm: str
+    stop_reason: StopReason
+    program: str = ""
 
 
 def read(
@@ -74,7 +78,7 @@ def read(
     name = program_of(put, str(program or plan.name), is_named=bool(program))
     metrics = [metric for part in roles.values() for metric in part]
     found = counted(put, outcomes, measures_of(metrics), program=name, window_days=plan.window_days)
-    told = read_counted(plan, found, roles, moved=moving_shares(put, name))
+    told = replace(read_counted(plan, found, roles, moved=moving_shares(put, name)), program=name or "")
     if program or name in (None, plan.name):
         return told
     return replace(told, sentence=f"{told.sentence} Read from {shown(name)}, the only program in the log.")
@@ -171,5 +175,5 @@ def _readout(
     return Readout(
         reading_records=records(plan, srm, found, look=look, lines=lines, reason=reason),
         plan=plan, srm=srm, look=look, lines=lines, counted=found, decision=told.decision, sentence=told.sentence,
-        arm=told.arm,
+        arm=told.arm, stop_reason=told.stop_reason,
     )  # fmt: skip

@@ -59,7 +59,7 @@ def read_registered(ws: Workspace, one: str) -> Readout:
     control = sample_of(roles["primary"][0], in_order(found.arms)[0])
     plan = plan_of_row(row, control)
     told = read_counted(plan, found, roles, moved=moving_shares(assignments, one) or _unreadable(row))
-    return replace(told, inputs=inputs)
+    return replace(told, inputs=inputs, program=one)
 
 
 def _unreadable(row: Row) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
 from martech_lib.core.rows import Row, rows_of
+from martech_lib.core.spoken import percent
 from martech_lib.experiments.declared import number_of
 from martech_lib.experiments.lines import Line
+from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.register import cards_of
 
 if TYPE_CHECKING:
     from martech_lib.core.workspace import Workspace
@@ -16,14 +20,17 @@ if TYPE_CHECKING:
 
 DECISIONS = {"ship": "ship", "do not ship": "no ship", "inconclusive": "inconclusive"}  # Readout's -> the register's
 DIGITS = 6
+MOST_PLAIN = 2  # arms of which nobody needs to be told which one a decision is about
+MOST_BARE = 1.0  # change without a percent sign beyond which 15 is more likely 15 % than fifteen times as much
 
 
 def record_decision(ws: Workspace, one: str, readout: Readout, *, on: date) -> str:
     """Write what a readout decided into an experiment's row of the register; where it stands, in words.
 
-    Blanks are filled: actual_n, stopped, stop_reason, effect, ci_low, ci_high, p_value, downstream_effect, decision,
-    decided_on. A cell that holds another value is not written over. How often it was looked at nobody can see in the
-    logs, so that `looks` is left to its owner.
+    Blanks are filled: actual_n, stopped, stop_reason, the effect with its interval and p-value where a declared look
+    decided, downstream_effect with its interval, decision, decided_on, and arm where there are several. A cell that
+    holds another value is not written over. How often it was looked at nobody can see in the logs, so that `looks` is
+    left to its owner.
 
     Args:
         ws: A workspace that is a folder.
@@ -32,18 +39,60 @@ def record_decision(ws: Workspace, one: str, readout: Readout, *, on: date) -> s
         on: The day of the decision.
 
     Raises:
-        UserError: It decides nothing yet, is of another plan, or the row cannot be written.
+        UserError: It decides nothing yet, is of another plan or experiment, the day is none on which it can have been
+            decided, or the row cannot be written.
     """
-    row = row_of_id(ws, one)
+    rows = rows_of(ws.register("experiments"))
+    row = _of_id(rows, one)
     if readout.decision not in DECISIONS:
         raise UserError(f"{one} is not decided: {readout.sentence}")
-    written = row.get("fingerprint")
-    if written is not None and str(written) != readout.plan.fingerprint:
+    _refuse_other_plan(ws, row, readout)
+    _refuse_other_program(rows, row, readout)
+    decided = {"decided_on": _day_after(readout, on), "decision": DECISIONS[readout.decision]}
+    return ws.fill("experiments", one, {**_ended(readout), **_found(readout), **decided})
+
+
+def _refuse_other_plan(ws: Workspace, row: Row, readout: Readout) -> None:
+    """Raise UserError where the readout is not by the plan that was registered, as far as that is on record."""
+    one, cards = str(row["id"]), cards_of(ws)[0]
+    registered = cards[one].fingerprint if one in cards else row.get("fingerprint")
+    if registered is not None:
+        if str(registered) != readout.plan.fingerprint:
+            raise UserError(
+                f"The readout is not by the plan that was registered as {one}: its fingerprint is "
+                f"{readout.plan.fingerprint[:12]}…, registered was {shown(registered)[:12]}…."
+            )
+        return
+    declared = row.get("primary_metric")
+    if declared is not None and metric_of(str(declared)) != readout.plan.metric:
         raise UserError(
-            f"The readout is not by the plan that was registered as {one}: its fingerprint is "
-            f"{readout.plan.fingerprint[:12]}…, the register has {shown(written)[:12]}…."
+            f"The readout is of {readout.plan.primary_metric}, and {one} is decided on {shown(declared)}: read it with "
+            "`experiments.read_registered`."
         )
-    return ws.fill("experiments", one, {**_ended(readout), **_found(readout), "decided_on": on})
+
+
+def _refuse_other_program(rows: Sequence[Row], row: Row, readout: Readout) -> None:
+    """Raise UserError where the readout is of an experiment that goes by another name."""
+    names = {str(row[name]) for name in ("id", "name") if row.get(name) is not None}
+    others = {str(other[name]) for other in rows for name in ("id", "name") if other.get(name) is not None} - names
+    has_plan = row.get("fingerprint") is not None
+    is_other = readout.program in others if has_plan else not names & {readout.program, readout.plan.name}
+    if is_other:
+        raise UserError(
+            f"The readout is of {shown(readout.program or readout.plan.name)}, not of {row['id']}: read it with "
+            f"`experiments.read_registered(ws, '{row['id']}')`."
+        )
+
+
+def _day_after(readout: Readout, on: Any) -> date:
+    """The day of a decision. Raises UserError where it is none, or lies before the last user who was read."""
+    last = readout.counted.last
+    if not isinstance(on, date) or on != on:  # a day that is not known is a date and not equal to itself
+        raise UserError(f"on came as '{shown(on)}'; allowed is a date, such as date(2026, 8, 31).")
+    day = on.date() if isinstance(on, datetime) else on
+    if last is not None and day < last.date():
+        raise UserError(f"on came as {day}, and users were put into the arms until {last.date()}; give a later day.")
+    return day
 
 
 def record_follow_up(ws: Workspace, one: str, *, effect: float | str, low: float | str, high: float | str) -> str:
@@ -61,7 +110,7 @@ def record_follow_up(ws: Workspace, one: str, *, effect: float | str, low: float
     """
     if row_of_id(ws, one).get("decision") != "ship":
         raise UserError(f"{one} was not shipped by the register, and winners alone are followed up.")
-    found, lower, upper = (number_of(*told) for told in (("effect", effect), ("low", low), ("high", high)))
+    found, lower, upper = (_share_of(*told) for told in (("effect", effect), ("low", low), ("high", high)))
     if not lower <= found <= upper:
         raise UserError(
             f"The follow-up came as {found:g} ({lower:g} to {upper:g}); allowed is a share and an interval around it, "
@@ -71,9 +120,23 @@ def record_follow_up(ws: Workspace, one: str, *, effect: float | str, low: float
     return ws.fill("experiments", one, told)
 
 
+def _share_of(name: str, value: float | str) -> float:
+    """A relative change. Raises UserError where it is none, or where nobody knows whether it is meant in percent."""
+    change = number_of(name, value)
+    if abs(change) > MOST_BARE and "%" not in str(value):
+        raise UserError(
+            f"{name} came as {change:g}, which is {percent(change, 0)}; allowed beyond {MOST_BARE:g} is a change with "
+            f"its sign, such as '{change:g} %' or '{100 * change:g} %'."
+        )
+    return change
+
+
 def row_of_id(ws: Workspace, one: str) -> Row:
     """The row of an experiment. Raises UserError where the register has none."""
-    rows = rows_of(ws.register("experiments"))
+    return _of_id(rows_of(ws.register("experiments")), one)
+
+
+def _of_id(rows: Sequence[Row], one: str) -> Row:
     for row in rows:
         if str(row["id"]) == one:
             return row
@@ -81,32 +144,33 @@ def row_of_id(ws: Workspace, one: str) -> Row:
 
 
 def _ended(readout: Readout) -> dict[str, Any]:
-    """When and why it ended."""
-    look, last = readout.look, readout.counted.last
-    assert look is not None  # what decides was read at a look
-    primary = next(line for line in readout.lines if line.beside.arm == readout.arm)
-    is_guarded = not look.is_last and not primary.is_rejected
+    """When and why it ended; it ends with its last user, whatever is waited for after that."""
+    last = readout.counted.last
     return {
         "actual_n": sum(arm.n for arm in readout.counted.arms),
         "stopped": None if last is None else last.date(),
-        "stop_reason": "guardrail" if is_guarded else "planned",
-        "decision": DECISIONS[readout.decision],
+        "stop_reason": readout.stop_reason,
+        "arm": readout.arm if len(readout.counted.arms) > MOST_PLAIN else None,
     }
 
 
 def _found(readout: Readout) -> dict[str, Any]:
     """The effects of the arm that was decided on, relative to the control."""
-    of_arm = [line for line in readout.lines if line.beside.arm == readout.arm]
-    primary, downstream = of_arm[0], next((line for line in of_arm if line.role == "downstream"), None)
-    lift, p = primary.beside.lift, primary.p
+    look, of_arm = readout.look, {line.role: line for line in reversed(readout.lines) if line.beside.arm == readout.arm}
+    primary, downstream = of_arm["primary"], of_arm.get("downstream")
+    later = {} if downstream is None else _lift_of(downstream, "downstream_effect", "downstream_ci")
+    if look is None or not look.number:  # harm stopped it where the plan declares no look: the rest is exploratory
+        return later
+    p = primary.p
     return {
-        "effect": None if lift is None else round(lift.estimate, DIGITS),
-        "ci_low": None if lift is None else round(lift.lower, DIGITS),
-        "ci_high": None if lift is None else round(lift.upper, DIGITS),
-        "p_value": None if p is None else float(f"{p:.4g}"),
-        "downstream_effect": None if downstream is None else _lift_of(downstream),
-    }
+        **_lift_of(primary, "effect", "ci"), "p_value": None if p is None else float(f"{p:.4g}"), **later
+    }  # fmt: skip
 
 
-def _lift_of(line: Line) -> float | None:
-    return None if line.beside.lift is None else round(line.beside.lift.estimate, DIGITS)
+def _lift_of(line: Line, effect: str, interval: str) -> dict[str, float]:
+    """A line's lift by the names of its columns; nothing where it has none."""
+    lift = line.beside.lift
+    if lift is None:
+        return {}
+    told = {effect: lift.estimate, f"{interval}_low": lift.lower, f"{interval}_high": lift.upper}
+    return {name: round(value, DIGITS) for name, value in told.items()}

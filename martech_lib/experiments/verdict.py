@@ -11,18 +11,28 @@ from martech_lib.experiments.looks import Look
 from martech_lib.experiments.metrics import Metric
 
 Decision = Literal["ship", "do not ship", "inconclusive", "keep running", "refused"]
-
+StopReason = Literal["", "planned", "guardrail", "other"]
 
 TELLING = 0.005  # of a factor, below which two digits do not show it
+SEEN = 0.0005  # of a change, below which a percent's digit does not show it
 Harm = Mapping[str, Sequence[Line]]  # arm -> what it harms
 
 
 class Verdict(NamedTuple):
-    """A decision, its sentence, and the arm that it is about; "" where nothing is read."""
+    """What a readout comes to.
+
+    Attributes:
+        decision: What is to be done.
+        sentence: What a marketer is told.
+        arm: The arm that it is about; "" where nothing is read.
+        stop_reason: planned where the plan's own rule or its end decides, guardrail where harm stops it before, other
+            where a loss does that a one-sided plan does not look for; "" where it goes on.
+    """
 
     decision: Decision
     sentence: str
     arm: str = ""
+    stop_reason: StopReason = ""
 
 
 def refused(reason: str) -> Verdict:
@@ -69,21 +79,28 @@ def _rank(line: Line, harm: Harm) -> tuple[bool, bool, bool, bool, float, str]:
 def _of_best(look: Look, best: Line, known: Sequence[Line], *, harm: Harm, mde: float, after: str) -> Verdict:
     of_best = harm.get(best.beside.arm, [])
     if of_best and not best.is_gain and not look.is_last:
-        return Verdict("do not ship", f"Stop it: {_harm(of_best)}.")
+        return Verdict("do not ship", f"Stop it: {_harm(of_best)}.", stop_reason="guardrail")
     if not look.number:
         return Verdict("keep running", f"Keep it running: {look.reason}.")
-    if best.is_gain and of_best:
-        return Verdict("do not ship", f"{_moved(best)}, but {_harm(of_best)}: that is a regression, do not ship it.")
+    if best.is_loss and not (best.is_rejected or look.is_last):
+        return Verdict("do not ship", f"Do not ship it: {_moved(best)}.", stop_reason="other")
+    if not (best.is_gain or best.is_loss or look.is_last):
+        still = _open(best, known)
+        return Verdict("keep running", f"Keep it running: {still}, and the plan's boundary is not reached.")
+    return _at_stop(best, known, of_best, mde=mde, after=after)._replace(stop_reason="planned")
+
+
+def _at_stop(best: Line, known: Sequence[Line], harm: Sequence[Line], *, mde: float, after: str) -> Verdict:
+    """Where the plan's rule stops it, or its end has come."""
+    if best.is_gain and harm:
+        return Verdict("do not ship", f"{_moved(best)}, but {_harm(harm)}: that is a regression, do not ship it.")
     if best.is_gain:
         return Verdict("ship", f"Ship {best.beside.arm}: {_moved(best)}.{after}")
     if best.is_loss:
         return Verdict("do not ship", f"Do not ship it: {_moved(best)}.")
-    is_open = _open(best, known)
-    if not look.is_last:
-        return Verdict("keep running", f"Keep it running: {is_open}, and the plan's boundary is not reached.")
-    if of_best:
-        return Verdict("do not ship", f"Do not ship it: {is_open}, and {_harm(of_best)}.")
-    return Verdict("inconclusive", f"Inconclusive: {is_open}.{_ruled_out(known, mde)}")
+    if harm:
+        return Verdict("do not ship", f"Do not ship it: {_open(best, known)}, and {_harm(harm)}.")
+    return Verdict("inconclusive", f"Inconclusive: {_open(best, known)}.{_ruled_out(known, mde)}")
 
 
 def _of_others(look: Look, best: Line, known: Sequence[Line], harm: Harm) -> str:
@@ -143,18 +160,25 @@ def _harm(lines: Sequence[Line]) -> str:
 
 
 def _may_harm(lines: Sequence[Line], arm: str) -> str:
-    """What else points the wrong way in a winning arm, and how far it may go."""
+    """How far what else was declared may have gone the wrong way in a winning arm, by the harmful end."""
     said = []
     for line in lines:
-        told, lift = line.beside.difference, line.beside.lift
-        is_beside = line.role in ("downstream", "guardrail") and line.beside.arm == arm
-        if not is_beside or told is None or told.estimate * line.better >= 0:
+        told = line.beside.lift or line.beside.difference
+        if line.role not in ("downstream", "guardrail") or line.beside.arm != arm or told is None:
             continue
-        far = lift or told
-        end = -far.lower if line.better > 0 else far.upper
-        verb = "lowers" if line.better > 0 else "raises"
-        said.append(f"it {verb} {line.name} by up to {percent(end) if lift else in_words(line.beside.metric, end)}")
+        end = -told.lower if line.better > 0 else told.upper
+        if end >= SEEN:
+            way = "lower" if line.better > 0 else "higher"
+            said.append(f"{line.name} {way} by up to {_size(line, end)}")
     return f" Not ruled out: {listed(said, most=3)}." if said else ""
+
+
+def _size(line: Line, change: float) -> str:
+    """A change: relative where the line has a lift, else in the metric's unit."""
+    if line.beside.lift is not None:
+        return percent(change)
+    is_rate = line.beside.metric.kind == "rate"
+    return f"{number(100 * change, 2)} points" if is_rate else number(change, 2)
 
 
 def _overstated(curse: float) -> str:
