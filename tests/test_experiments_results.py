@@ -228,18 +228,53 @@ def test_a_change_that_may_be_a_percent_is_asked_for_its_sign(folder: Path) -> N
 # ---- rows that are no longer as their card ----
 
 
+def rewritten(folder: Path, **cells: str | None) -> tuple[str, ...]:
+    """What does not fit after cells of the register were written over; None drops the column."""
+    rows = pd.read_csv(folder / "experiments.csv", dtype="string")
+    for column, value in cells.items():
+        rows = rows.drop(columns=column) if value is None else rows.assign(**{column: value})
+    rows.to_csv(folder / "experiments.csv", index=False)
+    return edited(Workspace.open(folder))
+
+
 @pytest.mark.parametrize(
     ("column", "value", "said"),
-    [("alpha", "0.1", "has alpha '0.1' in the register and '0.05' on its card"),
-     ("planned_n", "900", "has planned_n '900' in the register and '2188' on its card"),
-     ("guardrail_metrics", "", "has guardrail_metrics '' in the register")],
+    [
+        ("alpha", "0.1", "X-001 has alpha '0.1' in the register and '0.05' on its card"),
+        ("alpha", None, "X-001 has alpha '' in the register and '0.05' on its card"),
+        ("planned_n", "900", "X-001 has planned_n '900' in the register and '2188' on its card"),
+        ("guardrail_metrics", "", "X-001 has guardrail_metrics '' in the register and 'unsubscribe rate' on its card"),
+        ("fingerprint", "", "the fingerprint of X-001 in the register is blank, and its card has one"),
+        ("fingerprint", None, "the fingerprint of X-001 in the register is blank, and its card has one"),
+        ("fingerprint", "0" * 64, "the fingerprint of X-001 in the register is not that of its card"),
+        ("allocation", "bandit", "X-001 has allocation 'bandit' in the register and 'fixed' on its card"),
+        ("planned_end", "2026-08-09", "X-001 has planned_end '2026-08-09' in the register and '2026-08-16' on its card"),
+        ("is_holdout", "yes", "X-001 has is_holdout 'yes' in the register and 'no' on its card"),
+        ("split", "60/40", "X-001 has split '60/40' in the register and '50/50' on its card"),
+    ],
 )  # fmt: skip
-def test_a_row_that_was_changed_is_told(folder: Path, column: str, value: str, said: str) -> None:
+def test_a_row_that_was_changed_is_told(folder: Path, column: str, value: str | None, said: str) -> None:
     assert edited(Workspace.open(folder)) == ()
-    rows = pd.read_csv(folder / "experiments.csv", dtype="string")
-    rows[column] = value
-    rows.to_csv(folder / "experiments.csv", index=False)
-    assert any(said in one for one in edited(Workspace.open(folder)))
+    assert rewritten(folder, **{column: value}) == (said,)
+
+
+def test_an_edit_is_told_beside_a_blanked_fingerprint(folder: Path) -> None:
+    assert any("has alpha '0.1'" in said for said in rewritten(folder, fingerprint="", alpha="0.1"))
+
+
+def test_a_changed_id_leaves_a_row_and_a_card_alone(folder: Path) -> None:
+    row_alone, card_alone = rewritten(folder, id="X-1")
+    assert row_alone == "X-1 was registered with a card, and plans holds none of it"
+    assert card_alone == "X-001 has a card, and no row in the register"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("split", "50 / 50"), ("split", "0.5; 0.5"), ("primary_metric", "Conversion  Rate"), ("alpha", "5 %"),
+     ("method", "two proportions,  FIXED horizon"), ("planned_end", ""), ("surface", "checkout"), ("is_holdout", "no")],
+)  # fmt: skip
+def test_what_is_written_otherwise_and_means_the_same_is_no_change(folder: Path, column: str, value: str) -> None:
+    assert rewritten(folder, **{column: value}) == ()
 
 
 def test_a_first_day_is_a_day(tmp_path: Path) -> None:

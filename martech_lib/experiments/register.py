@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.rows import Row, rows_of
 from martech_lib.core.spreadsheet import cell_text
+from martech_lib.experiments.declared import split_of
 from martech_lib.experiments.plan import Plan, Rule, plan_from
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ RULE_PATTERNS: Sequence[tuple[str, Rule | Literal[""]]] = (
 )
 COMPARED = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "variables_changed", "tails", "alpha", "power", "mde",
-    "method", "split", "looks_planned", "guardrail_metrics", "planned_n",
+    "method", "split", "looks_planned", "guardrail_metrics", "planned_n", "allocation",
 )  # fmt: skip
 KIND_NAMES = {"rate": "two proportions", "mean": "Welch", "ratio": "ratio by the delta method"}
 
@@ -245,27 +247,54 @@ def cards_of(ws: Workspace) -> tuple[dict[str, Card], tuple[str, ...]]:
 
 
 def edited(ws: Workspace) -> tuple[str, ...]:
-    """What does not fit: cards that were changed, and rows of the register that are not as their card."""
+    """What does not fit: cards that were changed, rows that are not as their card, one of the two without the other."""
     cards, faults = cards_of(ws)
     said = [*faults]
     said += [f"{one} was changed after it was registered" for one, card in cards.items() if not card.is_as_registered]
-    if ws.has("experiments") and "fingerprint" in ws.register("experiments"):
-        for row in rows_of(ws.register("experiments")):
-            if row.get("fingerprint") is not None and str(row["id"]) in cards:
-                said += _unlike(row, cards[str(row["id"])])
+    rows = rows_of(ws.register("experiments")) if ws.has("experiments") else []
+    for row in rows:
+        one = str(row["id"])
+        if one in cards:
+            said += _unlike(row, cards[one])
+        elif row.get("fingerprint") is not None:
+            said.append(f"{one} was registered with a card, and {CARDS} holds none of it")
+    ids = {str(row["id"]) for row in rows}
+    said += [f"{one} has a card, and no row in the register" for one in cards if one and one not in ids]
     return tuple(said)
 
 
 def _unlike(row: Row, card: Card) -> Iterator[str]:
     """Where a row of the register is not as its card."""
-    if str(row["fingerprint"]) != card.fingerprint:
+    if row.get("fingerprint") is None:
+        yield f"the fingerprint of {row['id']} in the register is blank, and its card has one"
+    elif str(row["fingerprint"]) != card.fingerprint:
         yield f"the fingerprint of {row['id']} in the register is not that of its card"
-    elif card.is_as_registered:
-        declared = row_of(card.plan, card.id)
-        for column in COMPARED:
-            there, told = cell_text(row.get(column)), cell_text(declared[column])
-            if there != told:
-                yield f"{row['id']} has {column} '{shown(there)}' in the register and '{shown(told)}' on its card"
+        return
+    if card.is_as_registered:
+        for column, told in _registered(row, card).items():
+            there = row.get(column)
+            if _plain(column, there) != _plain(column, told):
+                yield (
+                    f"{row['id']} has {column} '{shown(cell_text(there))}' in the register and "
+                    f"'{shown(cell_text(told))}' on its card"
+                )
+
+
+def _registered(row: Row, card: Card) -> dict[str, Any]:
+    """What a row of the register must hold by its card."""
+    told = row_of(card.plan, card.id, start=row.get("start"))
+    found = {column: told[column] for column in COMPARED}
+    if row.get("planned_end") is not None and told["planned_end"] is not None:
+        found["planned_end"] = told["planned_end"]
+    return found | ({"is_holdout": False} if row.get("is_holdout") else {})
+
+
+def _plain(column: str, value: Any) -> Any:
+    """A cell so that what is written otherwise and means the same is equal."""
+    if column == "split" and value is not None:
+        with suppress(UserError):  # what is no split is compared as it stands
+            return tuple(round(share, 6) for share in split_of(value))
+    return " ".join(cell_text(value).split()).casefold()
 
 
 def _sentence(said: str) -> str:
