@@ -44,7 +44,9 @@ def record() -> Record:
 @pytest.fixture(scope="module")
 def readout() -> Readout:
     arms = with_events({"conversion": 219, "paid": 100}, {"conversion": 274, "paid": 90})
-    return read(arms, {"downstream_metric": "paid rate", "guardrail_metrics": "refund rate"}, exploratory=["paid"])
+    return read(
+        arms, {"downstream_metric": "paid rate", "guardrail_metrics": "refund rate"}, exploratory=["paid per user"]
+    )
 
 
 def drawn(chart: Any, name: str = "rows") -> pd.DataFrame:
@@ -102,7 +104,7 @@ def test_peeks_are_the_false_alarms_of_each_day() -> None:
 def test_lifts_are_the_lines_that_were_read(readout: Readout) -> None:
     rows = drawn(charts.lifts(readout))
     told = [line for line in readout.lines if line.beside.lift is not None]
-    assert rows["what"].tolist() == ["conversion rate, treated", "paid rate, treated", "paid, treated"]
+    assert rows["what"].tolist() == ["conversion rate, treated", "paid rate, treated", "paid per user, treated"]
     for name in ("estimate", "lower", "upper"):
         column = rows["lift" if name == "estimate" else name]
         assert column.tolist() == pytest.approx([getattr(line.beside.lift, name) for line in told])

@@ -24,6 +24,13 @@ GUARDED = {"guardrail_metrics": ["unsubscribe rate"], "downstream_metric": "paid
     [
         ("churn rate", -1), ("conversion rate", 1), ("return visit rate", 1), ("opt-out rate", -1),
         ("returned visitors rate (higher is better)", 1), ("time on page per user (Lower is better)", -1),
+        ("optout rate", -1), ("unsub rate", -1), ("unsubs per user", -1), ("time outs per user", -1), ("timeout rate", -1),
+        ("card declined rate", -1), ("declines per user", -1), ("failed_payment rate", -1), ("no-show rate", -1),
+        ("Opted-out rate", -1), ("support tickets per user", -1), ("churned rate", -1), ("bounces per visit", -1),
+        ("costume purchase rate", 1), ("terror film rate", 1), ("mirror click rate", 1), ("failover demo rate", 1),
+        ("crash-free rate", 0), ("no-error rate", 0), ("error free session rate", 0), ("churn save rate", 0),
+        ("failed payment recovery rate", 0), ("cart abandonment recovery rate", 0), ("cost saving per user", 0),
+        ("churned user reactivation rate", 0), ("crash-free rate (higher is better)", 1),
     ],
 )  # fmt: skip
 def test_a_metric_tells_its_direction_by_name_or_declares_it(name: str, better: int) -> None:
@@ -48,6 +55,32 @@ def test_a_declared_direction_decides_what_is_harm() -> None:
     worse = read(more, {"guardrail_metrics": ["visit rate (lower is better)"]})
     assert worse.decision == "do not ship" and "raises visit rate by 40.0 %" in worse.sentence
     assert read(more, {"guardrail_metrics": ["visit rate"]}).decision == "inconclusive"
+
+
+def test_a_name_that_leaves_its_direction_open_is_asked_for_it_and_decides_nothing() -> None:
+    for place in ("primary_metric", "downstream_metric", "guardrail_metrics"):
+        gate = a_plan(**{**PASSING, place: "crash-free rate"}).gate
+        (told,) = gate.loc[~gate["passed"], "missing"]
+        assert "which way of crash-free rate is better; write 'crash-free rate (higher is better)' or" in told
+        assert a_plan(**{**PASSING, place: "crash-free rate (higher is better)"}).passes
+    more = with_events({**EVENTS, "crash-free": 900}, {**BETTER, "crash-free": 300})
+    found = read(more, {"downstream_metric": "crash-free rate", "guardrail_metrics": "unsubscribe rate"})
+    assert found.decision == "ship", "nobody can say that this is harm"
+    assert "Before that look at crash-free rate, whose name leaves open which way is better." in found.sentence
+    said = read(more, {"downstream_metric": "crash-free rate (higher is better)"})
+    assert said.decision == "do not ship" and "it lowers crash-free rate" in said.sentence
+
+
+def test_one_metric_is_not_declared_both_ways() -> None:
+    both = {"downstream_metric": "visit rate", "guardrail_metrics": ["Visit rate (lower is better)"]}
+    with pytest.raises(
+        UserError, match=r"came as 'visit rate' and as 'Visit rate \(lower is better\)'.* name it one way"
+    ):
+        a_plan(**both)
+    with pytest.raises(UserError, match="name it one way"):
+        read(
+            with_events(EVENTS, EVENTS), {"downstream_metric": "visit rate"}, exploratory="visit rate (lower is better)"
+        )
 
 
 # ---- harm that is not ruled out ----

@@ -26,6 +26,7 @@ from martech_lib.core.spreadsheet import to_csv
 from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.backlog_readings import Counted, missing_readings, readings_of
 from martech_lib.experiments.ideas import Errors, Idea, idea_of
+from martech_lib.experiments.metrics import what_of
 from martech_lib.experiments.packing import Job, packed
 
 QUARTER_WEEKS, MOST_WEEKS = 13, 52
@@ -262,8 +263,8 @@ def _interactions(placed: Sequence[Idea]) -> Iterator[Interaction]:
         start, end = max(one.start, two.start), min(one.end, two.end)
         shares = tuple(
             name
-            for name in ("primary_metric", "audience")
-            if _folded(getattr(one, name)) and _folded(getattr(one, name)) == _folded(getattr(two, name))
+            for name, same in (("primary_metric", what_of), ("audience", _folded))
+            if getattr(one, name).strip() and same(getattr(one, name)) == same(getattr(two, name))
         )
         if start > end or not shares or _folded(one.surface) == _folded(two.surface):
             continue

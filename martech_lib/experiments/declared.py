@@ -14,7 +14,7 @@ from martech_lib.core.numbers import read_number
 from martech_lib.core.power import METHODS
 from martech_lib.core.sequential import RULES
 from martech_lib.core.spoken import percent
-from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.metrics import metric_of, refuse_both_ways
 
 TEXTS = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "one_sided_reason", "surface", "owner",
@@ -61,6 +61,9 @@ def allowed(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, 
             raise UserError(f"{name} is blank; a plan needs name, primary_metric, baseline and mde.")
     found = typed(filled)
     refuse_idle(found.get("alpha", defaults["alpha"]), found.get("power", defaults["power"]))
+    refuse_both_ways(
+        [found["primary_metric"], *filter(None, [found.get("downstream_metric")]), *found.get("guardrail_metrics", ())]
+    )
     _refuse_metric_without_size(found)
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from martech_lib.core.spoken import count, listed, number
-from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.metrics import Metric, metric_of, what_of
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
@@ -56,6 +56,8 @@ def _direction(plan: Plan) -> str:
     metric = plan.metric
     if plan.effect * metric.better > 0:
         return ""
+    if not metric.better:
+        return _asked_for_direction(metric)
     way, less = ("a rise", "less") if plan.effect > 0 else ("a fall", "more")
     other = "higher" if plan.effect > 0 else "lower"
     return (
@@ -111,11 +113,18 @@ def _downstream(plan: Plan) -> str:
     lacking += [] if plan.guardrail_metrics else ["a guardrail metric (what stops it, such as unsubscribes)"]
     if lacking:
         return f"it lacks {listed(lacking)}"
-    named = [plan.primary_metric, plan.downstream_metric, *plan.guardrail_metrics]
-    metrics = [metric_of(name.casefold())._replace(name="", better=0) for name in named]
-    if metrics[0] in metrics[1:]:
+    beside = [plan.downstream_metric, *plan.guardrail_metrics]
+    if what_of(plan.primary_metric) in map(what_of, beside):
         return "the primary metric stands guard over itself; name others that must not suffer"
-    return ""
+    unclear = [metric for metric in map(metric_of, beside) if not metric.better]
+    return _asked_for_direction(unclear[0]) if unclear else ""
+
+
+def _asked_for_direction(metric: Metric) -> str:
+    return (
+        f"the name leaves open which way of {metric.name} is better; write '{metric.name} (higher is better)' or "
+        f"'{metric.name} (lower is better)'"
+    )
 
 
 RULES: Mapping[str, Callable[[Plan], str]] = {

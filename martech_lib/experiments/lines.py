@@ -14,7 +14,7 @@ from martech_lib.core.sequential import sequence_z
 from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
 from martech_lib.experiments.looks import MOST, Ends, Look, at_ends, ends_at, level_of_one, sequence_p, stages_of, z_of
 from martech_lib.experiments.measured import Beside, beside
-from martech_lib.experiments.metrics import Metric, metric_of
+from martech_lib.experiments.metrics import Metric, metric_of, refuse_both_ways, what_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.sizes import has_looks
 
@@ -32,7 +32,7 @@ class Line:
         level: Confidence level of its intervals.
         p: p-value, held to alpha over all arms and looks; None where refused.
         is_rejected: Whether there is an effect by the declared rule.
-        better: 1 where more is better, -1 where less is.
+        better: 1 where more is better, -1 where less is, 0 where nobody knows: then it is neither gain nor loss.
     """
 
     role: Role
@@ -50,12 +50,12 @@ class Line:
     @property
     def is_gain(self) -> bool:
         """An effect in the good direction."""
-        return self.is_rejected and self._sign == self.better
+        return self.is_rejected and self._sign * self.better > 0
 
     @property
     def is_loss(self) -> bool:
         """An effect in the bad direction."""
-        return self._sign == -self.better and (self.is_rejected or self.is_far_off)
+        return self._sign * self.better < 0 and (self.is_rejected or self.is_far_off)
 
     @property
     def is_far_off(self) -> bool:
@@ -70,19 +70,20 @@ class Line:
 
 
 def roles_of(plan: Plan, exploratory: Sequence[str]) -> Roles:
-    """The metrics to be read, by role; one that is named twice keeps its first role."""
+    """The metrics to be read, by role; one that is named twice keeps its first role. Raises UserError."""
     named: dict[Role, Sequence[str]] = {
         "primary": [plan.primary_metric],
         "downstream": [plan.downstream_metric] if plan.downstream_metric else [],
         "guardrail": plan.guardrail_metrics,
         "exploratory": exploratory,
     }
-    seen: set[str] = set()
+    refuse_both_ways([name for names in named.values() for name in names])
+    seen: set[Metric] = set()
     found: Roles = {}
     for role, names in named.items():
-        metrics = [metric_of(name) for name in names]
-        found[role] = tuple(m for m in metrics if m.name not in seen)
-        seen |= {m.name for m in metrics}
+        first = {what_of(name): metric_of(name) for name in reversed(names) if what_of(name) not in seen}
+        found[role] = tuple(reversed(first.values()))
+        seen |= {*first}
     return found
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from martech_lib.core.errors import UserError
+from martech_lib.core.errors import UserError, shown
 
 Kind = Literal["rate", "mean", "ratio"]
 GRAMMAR = (
@@ -15,10 +16,15 @@ GRAMMAR = (
 )
 REVENUE = ("revenue", "revenue per user", "value per user")
 USER = ("user", "visitor", "unit")
-LOWER_IS_BETTER = (
-    "abandon", "bounce", "cancel", "chargeback", "churn", "complain", "cost", "crash", "dispute", "downgrade",
-    "error", "fail", "latency", "opt out", "refund", "returned", "spam", "support ticket", "uninstall", "unsubscribe",
-)  # fmt: skip
+LOWER_IS_BETTER = re.compile(
+    r"\b(abandon\w*|bounc\w+|cancel\w*|chargebacks?|churn\w*|complain\w*|costs?|crash\w*|declin\w+|disput\w+|downgrad\w+"
+    r"|errors?|fail(s|ed|ing|ures?)?|latenc\w+|no ?shows?|opt(ed)? ?outs?|refund\w*|returned|spam|support tickets?"
+    r"|time(d)? ?outs?|uninstall\w*|unsub\w*)\b"
+)
+TURNED = re.compile(  # beside one of these words nobody knows whether the harm is counted, or that it did not come
+    r"\b(avoid\w*|free|low(er)?|no|non|not|prevent\w*|reactivat\w*|recover\w*|reduc\w*|resol\w+|sav(e|es|ed|ing|ings)"
+    r"|win ?backs?|without|zero)\b"
+)
 DIRECTION = re.compile(r"\s*\((lower|higher) is better\)$", re.IGNORECASE)
 
 
@@ -31,7 +37,7 @@ class Metric(NamedTuple):
         above: The event that is counted, or whose value is added up; "" for the value of every event.
         is_value: Whether its value is added up.
         below: The event that a ratio divides by; "" where it is by user.
-        better: 1 where more is better, -1 where less is: as declared, else by the name.
+        better: 1 where more is better, -1 where less is, as declared or by the name; 0 where the name leaves it open.
     """
 
     name: str
@@ -53,8 +59,25 @@ def metric_of(name: str) -> Metric:
     said = whole[: declared.start()] if declared else whole
     if not said:
         raise UserError(f"A metric has no name; allowed is {GRAMMAR}.")
-    is_less = declared[1].casefold() == "lower" if declared else _is_less_better(said)
-    return _measured(said)._replace(better=-1 if is_less else 1)
+    better = _better_by_name(said) if declared is None else -1 if declared[1].casefold() == "lower" else 1
+    return _measured(said)._replace(better=better)
+
+
+def what_of(name: str) -> Metric:
+    """What a name measures, without how it is written and which way is better: equal for all names of one metric."""
+    return metric_of(name.casefold())._replace(name="", better=0)
+
+
+def refuse_both_ways(names: Iterable[str]) -> None:
+    """Raise UserError where one metric is to be higher by one name and lower by another."""
+    ways: dict[Metric, str] = {}
+    for name in names:
+        first = ways.setdefault(what_of(name), name)
+        if metric_of(first).better != metric_of(name).better:
+            raise UserError(
+                f"One metric came as '{shown(first)}' and as '{shown(name)}', of which one is to rise and the other is "
+                "not; name it one way."
+            )
 
 
 def _measured(said: str) -> Metric:
@@ -69,9 +92,10 @@ def _measured(said: str) -> Metric:
     return Metric(said, "ratio", event, is_value, below)
 
 
-def _is_less_better(name: str) -> bool:
-    said = name.casefold().replace("_", " ").replace("-", " ")
-    return any(word in said for word in LOWER_IS_BETTER)
+def _better_by_name(name: str) -> int:
+    said = re.sub(r"[\W_]+", " ", name.casefold())
+    rest, found = LOWER_IS_BETTER.subn(" ", said)
+    return 1 if not found else 0 if TURNED.search(rest) else -1
 
 
 def spellings(event: str) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
         "name": str(row["id"]),
         "primary_metric": row["primary_metric"],
         "baseline": control.mean,
-        "mde": min(float(size), float(size) * metric.better),  # most registers leave the sign of a fall out
+        "mde": min(float(size), float(size) * (metric.better or 1)),  # most registers leave the sign of a fall out
         "relative": True,
         "sd": None if metric.kind == "rate" else control.var**0.5,
         "guardrail_metrics": row.get("guardrail_metrics"),

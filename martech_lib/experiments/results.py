@@ -11,7 +11,7 @@ from martech_lib.core.rows import Row, rows_of
 from martech_lib.core.spoken import percent
 from martech_lib.experiments.declared import number_of
 from martech_lib.experiments.lines import Line
-from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.metrics import what_of
 from martech_lib.experiments.register import cards_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _refuse_other_plan(ws: Workspace, row: Row, readout: Readout) -> None:
             )
         return
     declared = row.get("primary_metric")
-    if declared is not None and metric_of(str(declared)) != readout.plan.metric:
+    if declared is not None and what_of(str(declared)) != what_of(readout.plan.primary_metric):
         raise UserError(
             f"The readout is of {readout.plan.primary_metric}, and {one} is decided on {shown(declared)}: read it with "
             "`experiments.read_registered`."

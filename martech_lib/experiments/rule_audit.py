@@ -201,6 +201,8 @@ def _downstream(row: Row, _: float) -> Told:
     blank += ["downstream_effect"] if has_shipped and effect is None else []
     if blank:
         return "unknown", f"{listed(blank)} {'is' if len(blank) == 1 else 'are'} blank"
+    if has_shipped and metric and effect and not metric_of(metric).better:
+        return "unknown", f"which way of {metric} is better is not clear from its name"
     return "pass", f"{metric} and {listed(row['guardrail_metrics'])} are declared"
 
 

@@ -164,7 +164,8 @@ def _may_harm(lines: Sequence[Line], arm: str) -> str:
     said = []
     for line in lines:
         told = line.beside.lift or line.beside.difference
-        if line.role not in ("downstream", "guardrail") or line.beside.arm != arm or told is None:
+        is_beside = line.role in ("downstream", "guardrail") and line.beside.arm == arm
+        if not is_beside or not line.better or told is None:
             continue
         end = -told.lower if line.better > 0 else told.upper
         if end >= SEEN:
@@ -188,10 +189,13 @@ def _overstated(curse: float) -> str:
 
 
 def _unread(lines: Sequence[Line]) -> str:
-    names = [line.name for line in lines if line.role in ("downstream", "guardrail") and line.p is None]
-    if not names:
-        return ""
-    return f" Before that look at {listed(sorted(set(names)))}, which was declared and could not be read."
+    beside = [line for line in lines if line.role in ("downstream", "guardrail")]
+    unread = sorted({line.name for line in beside if line.p is None})
+    unclear = sorted({line.name for line in beside if not line.better} - {*unread})
+    said = f" Before that look at {listed(unread)}, which was declared and could not be read." if unread else ""
+    if unclear:
+        said += f" Before that look at {listed(unclear)}, whose name leaves open which way is better."
+    return said
 
 
 def _ruled_out(known: Sequence[Line], mde: float) -> str:
