@@ -290,7 +290,8 @@ def test_a_first_day_is_a_day(tmp_path: Path) -> None:
         ("two proportions, fixed horizon", "fixed"), ("", "fixed"), ("OBF, 3 looks", "obrien_fleming"),
         ("Fleming boundary", "obrien_fleming"), ("Pocock", "pocock"), ("mSPRT", "confidence_sequence"),
         ("always-valid p-values", "confidence_sequence"), ("group sequential", ""), ("Haybittle-Peto", ""),
-        ("Lan-DeMets, O'Brien-Fleming", "obrien_fleming"),
+        ("Lan-DeMets, O'Brien-Fleming", "obrien_fleming"), ("fixed; no Pocock", "fixed"), ("GSD, 3 looks", ""),
+        ("may not be looked at at any time", "fixed"), ("sequential", ""), ("Pocock, not fixed", "pocock"),
     ],
 )  # fmt: skip
 def test_rules_for_looks_go_by_their_names(method: str, rule: str) -> None:

@@ -165,6 +165,15 @@ def test_arms_are_those_of_their_shares_whatever_they_are_called(names: tuple[st
     assert not read({**arms, smaller: (250, {"conversion": 50})}, {"split": (0.5, 0.3, 0.2)}).srm.passed
 
 
+def test_arms_of_nearly_equal_shares_are_those_that_the_log_says() -> None:
+    arms = {name: (n, {"conversion": n // 5}) for name, n in (("control", 1000), ("a", 495), ("b", 505))}
+    put, happened = world(arms)
+    plan = a_plan(split=(0.5, 0.26, 0.24), planned_units=2000)
+    told = put.assign(planned_share=put["arm"].map({"control": 0.5, "a": 0.26, "b": 0.24}))
+    assert experiments.read(plan, told, happened).srm.planned == {"control": 0.5, "a": 0.26, "b": 0.24}
+    assert experiments.read(plan, put, happened).srm.planned == {"control": 0.5, "b": 0.26, "a": 0.24}
+
+
 def test_a_program_of_another_name_is_told() -> None:
     logs = world(with_events(EVENTS, BETTER), program="Spring test")
     told = experiments.read(a_plan(), *logs).sentence

@@ -239,6 +239,22 @@ def test_columns_of_several_kinds_are_read_as_text() -> None:
     assert line(read(happened=OUTCOMES.assign(event=events))).beside.control.mean == pytest.approx(59 / N)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [[True, 1], [[1], "a"], [[1], ["a"]], [{"a": 1}, 2], [10**30, 1], [1j, 2j], [pd.Period("2026-01"), None],
+     [Decimal("1.5"), True], [pd.Interval(0, 1)] * 2],
+    ids=repr,
+)  # fmt: skip
+def test_odd_values_are_in_nobodys_way_where_they_are_not_needed_and_told_where_they_are(odd: list[Any]) -> None:
+    values = pd.Series(odd * N, dtype=object).infer_objects()
+    assert line(read(ASSIGNMENTS.assign(note=values))).beside.difference == line(read()).beside.difference
+    for needed in ("pre_value", "planned_share"):
+        with pytest.raises(UserError, match=rf"{needed} of assignments came as .*; allowed are numbers"):
+            read(ASSIGNMENTS.assign(**{needed: values}))
+    with pytest.raises(UserError, match="allowed is one named control or holdout"):
+        read(ASSIGNMENTS.assign(arm=values))
+
+
 def test_a_column_that_comes_twice_is_told() -> None:
     with pytest.raises(UserError, match="assignments has two columns of one name: .*arm"):
         read(pd.concat([ASSIGNMENTS, ASSIGNMENTS[["arm"]]], axis=1))
@@ -274,6 +290,9 @@ def test_a_metric_that_was_not_declared_is_exploratory_and_one_without_a_name_is
     assert {row.reason for row in refused_rows(found.readings)} == {"no outcome of these users is named 'nonsense'"}
     with pytest.raises(UserError, match="A metric has no name; allowed is"):
         read(exploratory=[" "])
+    for wrong in (None, 1, [1], {"paid rate": 1}):
+        with pytest.raises(UserError, match="exploratory came as .*; allowed is the name of a metric, or a list"):
+            read(exploratory=wrong)
 
 
 @pytest.mark.parametrize(
@@ -299,13 +318,6 @@ def test_values_that_are_not_there_are_no_values_of_0() -> None:
 def test_a_ratio_whose_lower_event_never_came_says_which() -> None:
     plan = a_plan(**{**REVENUE, "primary_metric": "conversion per view"}, planned_units=2 * N)
     refuses(read(plan=plan), "no outcome of these users is named 'view'")
-
-
-def test_a_past_that_would_turn_a_rate_below_0_is_not_used() -> None:
-    before = ASSIGNMENTS.assign(pre_value=np.arange(2.0 * N))  # the arms lie apart before it began
-    told = line(read(before, plan=a_plan(correlation=0.5, planned_units=2 * N))).beside
-    assert told.reason == "the arms lay too far apart before it began for the past to be taken out"
-    assert told.control.mean == pytest.approx(60 / N) and told.lift is not None and "CUPED" not in told.method
 
 
 @pytest.mark.parametrize("size", [1e-79, 1.0, 1e79])

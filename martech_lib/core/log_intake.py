@@ -88,16 +88,31 @@ def blank(column: Any) -> Any:
 
 def _framed(given: pd.DataFrame, name: str, time: str) -> pd.DataFrame:
     """A frame whose columns are of one kind each: times as times, ids and words of several kinds as text."""
-    told = {column: given[column].astype("string") for column in given if _is_of_several_kinds(given[column], column)}
+    told = {column: given[column].astype("string") for column in given if _is_odd(given[column], column)}
     return given.assign(**told | {time: _times(given[time], f"{time} of {name}")})
 
 
-def _is_of_several_kinds(column: pd.Series, name: Any) -> bool:
-    """Whether it holds text beside something else, or ids of any two kinds."""
+def _is_odd(column: pd.Series, name: Any) -> bool:
+    """Whether it holds text beside something else, ids of any two kinds, or what no engine has a column for."""
     if not pd.api.types.is_object_dtype(column.dtype):
-        return False
+        return pd.api.types.is_complex_dtype(column.dtype) or isinstance(
+            column.dtype, (pd.PeriodDtype, pd.IntervalDtype)
+        )
     kinds = set(column.dropna().map(type))
-    return len(kinds) > 1 and (name == "user_id" or str in kinds)
+    if len(kinds) > 1 and (name == "user_id" or str in kinds):
+        return True
+    return not kinds <= {str} and not _is_column(column)
+
+
+def _is_column(values: pd.Series) -> bool:
+    """Whether engines can hold these values in one column."""
+    import pyarrow as pa
+
+    try:
+        pa.array(values, from_pandas=True)
+    except (pa.ArrowException, OverflowError):
+        return False
+    return True
 
 
 def _times(written: pd.Series, named: str) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
@@ -10,6 +11,7 @@ from martech_lib.core.spoken import listed, percent
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+Shares = Mapping[str, tuple[float, float]]  # arm -> its least and its largest planned share
 STEADY = 0.005  # by which the planned share of an arm may differ between users and still be one share
 
 
@@ -43,24 +45,28 @@ def program_of(assignments: ir.Table, name: str, *, is_named: bool) -> str | Non
     )
 
 
-def moving_shares(assignments: ir.Table, program: str | None) -> str:
-    """What is wrong where an arm's share moved while it ran, as a bandit's does; "" where it stood still.
+def planned_shares(assignments: ir.Table, program: str | None) -> Shares:
+    """The arms' planned shares by the log; none where it does not hold them.
 
     Raises:
-        UserError: A program is named and there is no such column; Shares are no numbers.
+        UserError: A program is named and there is no such column; shares are no numbers.
     """
     if "planned_share" not in assignments.columns:
-        return ""
+        return {}
     kind = assignments.planned_share.type()
     if not (kind.is_numeric() or kind.is_null()):
         raise UserError(f"planned_share of assignments came as {kind}; allowed are numbers, such as 0.5.")
     of = assignments if program is None else assignments.filter(assignments.program.cast("string") == program)
-    ends = of.group_by("arm").aggregate(low=of.planned_share.min(), high=of.planned_share.max()).execute()
-    moved = ends[ends["high"] - ends["low"] > STEADY]
-    if moved.empty:
-        return ""
-    arm = moved.sort_values("arm").iloc[0]
-    return (
-        f"the share of arm {arm['arm']} moved from {percent(arm['low'], 0)} to {percent(arm['high'], 0)}: it is a "
-        "bandit, whose arms differ in when their users came, so that a plain comparison is biased"
-    )
+    ends = of.group_by("arm").aggregate(low=of.planned_share.min(), high=of.planned_share.max()).execute().dropna()
+    return {str(row.arm): (float(row.low), float(row.high)) for row in ends.sort_values("arm").itertuples()}
+
+
+def moving(shares: Shares) -> str:
+    """What is wrong where an arm's share moved while it ran, as a bandit's does; "" where it stood still."""
+    for arm, (low, high) in shares.items():
+        if high - low > STEADY:
+            return (
+                f"the share of arm {arm} moved from {percent(low, 0)} to {percent(high, 0)}: it is a bandit, whose "
+                "arms differ in when their users came, so that a plain comparison is biased"
+            )
+    return ""

@@ -16,9 +16,9 @@ from martech_lib.experiments.lines import Line, Roles, curse_of, lines_of, roles
 from martech_lib.experiments.looks import Look, look_of
 from martech_lib.experiments.measured import measures_of
 from martech_lib.experiments.plan import Plan
-from martech_lib.experiments.programs import moving_shares, program_of
+from martech_lib.experiments.programs import Shares, moving, planned_shares, program_of
 from martech_lib.experiments.readout_records import records
-from martech_lib.experiments.sample_ratio import SampleRatio, sample_ratio
+from martech_lib.experiments.sample_ratio import SampleRatio, apart_before, sample_ratio
 from martech_lib.experiments.verdict import Decision, StopReason, Verdict, refused, verdict
 
 CONTROLS = ("control", "holdout")
@@ -73,29 +73,40 @@ def read(
     Raises:
         UserError: A column is missing, there is no such program, or no arm is named control or holdout.
     """
-    roles = roles_of(plan, [exploratory] if isinstance(exploratory, str) else exploratory)
+    roles = roles_of(plan, _names_of(exploratory))
     put = as_table(assignments, "assignments", ("user_id", "arm", "assigned_at"), time="assigned_at")
     name = program_of(put, str(program or plan.name), is_named=bool(program))
     metrics = [metric for part in roles.values() for metric in part]
     found = counted(put, outcomes, measures_of(metrics), program=name, window_days=plan.window_days)
-    told = replace(read_counted(plan, found, roles, moved=moving_shares(put, name)), program=name or "")
+    told = replace(read_counted(plan, found, roles, shares=planned_shares(put, name)), program=name or "")
     if program or name in (None, plan.name):
         return told
     return replace(told, sentence=f"{told.sentence} Read from {shown(name)}, the only program in the log.")
 
 
-def read_counted(plan: Plan, found: Counted, roles: Roles, *, moved: str = "") -> Readout:
+def _names_of(exploratory: Any) -> list[str]:
+    """The names of further metrics. Raises UserError where they are none."""
+    names = [exploratory] if isinstance(exploratory, str) else exploratory
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise UserError(
+            f"exploratory came as '{shown(exploratory)}'; allowed is the name of a metric, or a list of names."
+        )
+    return [*names]
+
+
+def read_counted(plan: Plan, found: Counted, roles: Roles, *, shares: Shares, fault: str = "") -> Readout:
     """Read what was counted; see `read`.
 
     Args:
         plan: As it was declared.
         found: What the engine counted of its metrics.
         roles: The metrics by role.
-        moved: What is wrong with the arms' shares, in words; "" where they stood still.
+        shares: The arms' planned shares by the log, where it holds them.
+        fault: Why it must not be read, in words; "" where nothing is known.
     """
-    arms = _placed(in_order(found.arms), plan.split)
+    arms = _placed(in_order(found.arms), plan.split, shares)
     srm = sample_ratio(_beside_plan(plan, arms), plan.split, found.by_day)
-    fault = moved or srm.reason or _too_few(arms) or _crossing(found)
+    fault = moving(shares) or fault or srm.reason or _too_few(arms) or _crossing(found) or apart_before(arms)
     if fault:
         return _readout(plan, srm, None, (), found, refused(fault))
     if waiting := _waiting(plan, found):
@@ -115,15 +126,16 @@ def in_order(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     return (*control, *sorted((arm for arm in arms if arm not in control), key=lambda arm: arm.arm))
 
 
-def _placed(arms: tuple[Arm, ...], split: Sequence[float]) -> tuple[Arm, ...]:
-    """The arms in the order of their shares: a plan names no arms, so a larger arm is that of a larger share."""
+def _placed(arms: tuple[Arm, ...], split: Sequence[float], shares: Shares) -> tuple[Arm, ...]:
+    """The arms in the order of the plan's shares, which names no arms: by the log's shares, else by their users."""
     control, *others = arms
-    shares = split[1:]
-    if len(others) != len(shares) or len(set(shares)) == 1:
+    planned = split[1:]
+    if len(others) != len(planned) or len(set(planned)) == 1:
         return arms
-    largest = sorted(others, key=lambda arm: -arm.n)
-    ranks = sorted(range(len(shares)), key=lambda place: -shares[place])
-    return (control, *(largest[ranks.index(place)] for place in range(len(shares))))
+    is_told = all(arm.arm in shares for arm in others)
+    largest = sorted(others, key=lambda arm: -(shares[arm.arm][0] if is_told else arm.n))
+    ranks = sorted(range(len(planned)), key=lambda place: -planned[place])
+    return (control, *(largest[ranks.index(place)] for place in range(len(planned))))
 
 
 def _beside_plan(plan: Plan, arms: Sequence[Arm]) -> dict[str, int]:

@@ -30,8 +30,9 @@ RULE_PATTERNS: Sequence[tuple[str, Rule | Literal[""]]] = (
     (r"confidence.sequence|any.?time|always.valid|\bm-?sprt\b", "confidence_sequence"),
     (r"o.?brien|fleming|\bobf\b", "obrien_fleming"),
     (r"pocock", "pocock"),
-    (r"group.?sequential|haybittle|peto|lan.?demets|alpha.?spending|\bsprt\b", ""),
+    (r"\bsequential|\bgs[dt]\b|haybittle|peto|lan.?demets|alpha.?spending|\bsprt\b", ""),
 )
+DENIED = r"\b(?:no|not|never|without)\b[^,;.()]*"  # "fixed; no Pocock", "not at any time"
 COMPARED = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "variables_changed", "tails", "alpha", "power", "mde",
     "method", "split", "looks_planned", "guardrail_metrics", "planned_n", "allocation",
@@ -75,7 +76,8 @@ class Card(NamedTuple):
 
 def rule_of(method: str) -> Rule | Literal[""]:
     """The rule for looks that a register's method names: "fixed" where it names none, "" where it is none of ours."""
-    named = (rule for pattern, rule in RULE_PATTERNS if re.search(pattern, method, re.IGNORECASE))
+    said = re.sub(DENIED, "", method, flags=re.IGNORECASE)
+    named = (rule for pattern, rule in RULE_PATTERNS if re.search(pattern, said, re.IGNORECASE))
     return next(named, "fixed")
 
 

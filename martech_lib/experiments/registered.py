@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,12 +17,13 @@ from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan, plan_from
-from martech_lib.experiments.programs import moving_shares
+from martech_lib.experiments.programs import planned_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
 from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, cards_of, rule_of
 from martech_lib.experiments.results import row_of_id
 from martech_lib.experiments.rule_audit import is_bandit
 
+OTHERS = r"\bbayes|\bposterior|\bcredible|\bthompson|\bbandit"  # tests that are read in another way
 READS = ("experiments", "assignments", "outcomes")
 NEEDS = "needs assignments and outcomes with rows of this experiment"
 KEPT = ("alpha", "power", "tails", "hypothesis", "variables_changed", "downstream_metric", "surface")
@@ -58,7 +60,8 @@ def read_registered(ws: Workspace, one: str) -> Readout:
         raise UserError(f"{one} cannot be read: it {NEEDS}.")
     control = sample_of(roles["primary"][0], in_order(found.arms)[0])
     plan = plan_of_row(row, control)
-    told = read_counted(plan, found, roles, moved=moving_shares(assignments, one) or _unreadable(row))
+    shares = planned_shares(assignments, one)
+    told = read_counted(plan, found, roles, shares=shares, fault=_unreadable(row))
     return replace(told, inputs=inputs, program=one)
 
 
@@ -67,9 +70,9 @@ def _unreadable(row: Row) -> str:
     if is_bandit(row):
         return "the register has it as a bandit, whose arms differ in when their users came"
     method = str(row.get("method") or "")
-    if not rule_of(method):
+    if not rule_of(method) or re.search(OTHERS, method, re.IGNORECASE):
         return (
-            f"its rule for looks is in the register as '{shown(method)}'; what is read are "
+            f"its test and rule for looks are in the register as '{shown(method)}'; what is read are "
             f"{listed([*RULE_NAMES.values()])}"
         )
     if row.get("stop_reason") == "peek":

@@ -1,4 +1,4 @@
-"""Whether users came into the arms as planned: what is looked at first, for a fault there makes every figure false."""
+"""Whether users came into the arms as planned and by chance: looked at first, for a fault there falsifies the rest."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from martech_lib.core.arms import Arm
+from martech_lib.core.means import compared
 from martech_lib.core.spoken import listed, number, percent
-from martech_lib.core.stats import uneven_split
+from martech_lib.core.stats import Sample, of_sums, uneven_split
 
 STOPS = 0.001  # p below which nothing is read
+DIGITS = 1e-7  # part of the squares of the past below which its spread is lost in the sums
 
 
 class SampleRatio(NamedTuple):
@@ -56,6 +59,34 @@ def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.Dat
         return SampleRatio(p, True, counts, planned)
     arm, day = _furthest(counts, planned), _worst_day(by_day, planned)
     return SampleRatio(p, False, counts, planned, arm, day, _reason(p, counts, planned, arm, day))
+
+
+def apart_before(arms: Sequence[Arm]) -> str:
+    """What is wrong where an arm's past lies further from the control's than chance has it; "" where it does not.
+
+    Args:
+        arms: Control first.
+    """
+    for arm in arms[1:]:
+        control, treated = past_of(arms[0]), past_of(arm)
+        if control is None or treated is None:
+            continue
+        p = compared(control, treated, level=1 - STOPS).difference.p * (len(arms) - 1)
+        if p < STOPS:
+            return (
+                f"the users of arm {arm.arm} were others before it began: their pre_value is {treated.mean:,.4g} a "
+                f"user, the control's {control.mean:,.4g} (p {p:.1g} is below {STOPS:g}): find the fault in the "
+                "assignment or the logging before anything is read"
+            )
+    return ""
+
+
+def past_of(arm: Arm) -> Sample | None:
+    """What was known of an arm's users before; None where it is unknown of some, or its spread is lost in the sums."""
+    sums = next(iter(arm.sums.values()))
+    if sums.n_p < arm.n or sums.pp - sums.p**2 / arm.n <= DIGITS * sums.pp:
+        return None
+    return of_sums(arm.n, sums.p, sums.pp)
 
 
 def _furthest(counts: dict[str, int], planned: dict[str, float]) -> str:

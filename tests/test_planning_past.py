@@ -1,0 +1,57 @@
+"""What was known of users before: arms that were others then are not read, and a past that explains too much is not used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from experiment_frames import a_plan, line, refused_rows, with_events, world
+from scipy.stats import norm
+
+from martech_lib import experiments
+from martech_lib.core.arms import Arm, Sums
+from martech_lib.experiments.plan import Plan
+from martech_lib.experiments.readout import Readout
+from martech_lib.experiments.sample_ratio import apart_before
+
+N = 300
+PLAN = a_plan(planned_units=2 * N)
+ASSIGNMENTS, OUTCOMES = world(with_events({"conversion": 60}, {"conversion": 80}, N))
+
+
+def read(put: Any = ASSIGNMENTS, happened: Any = OUTCOMES, *, plan: Plan = PLAN) -> Readout:
+    return experiments.read(plan, put, happened)
+
+
+def test_a_past_that_would_turn_a_rate_below_0_is_not_used() -> None:
+    rare = world(with_events({"conversion": 1}, {"conversion": 20}, N))
+    ranks = norm.ppf((np.arange(N, 0, -1) - 0.5) / N)  # who converts had more before
+    before = np.concatenate([ranks + 0.2, ranks])
+    told = line(
+        read(rare[0].assign(pre_value=before), rare[1], plan=a_plan(correlation=0.5, planned_units=2 * N))
+    ).beside
+    assert told.reason == "the arms lay too far apart before it began for the past to be taken out"
+    assert told.control.mean == pytest.approx(1 / N) and told.lift is not None and "CUPED" not in told.method
+
+
+def test_arms_of_other_users_are_not_read() -> None:
+    before = np.random.default_rng(2).normal(10, 3, size=2 * N)
+    apart = np.repeat([0.0, 2.0], N)
+    found = read(ASSIGNMENTS.assign(pre_value=before + apart))
+    assert found.decision == "refused" and "the users of arm treated were others before it began" in found.sentence
+    assert len([*refused_rows(found.readings)]) == 3
+    assert read(ASSIGNMENTS.assign(pre_value=before)).decision != "refused"
+    some = np.where(
+        np.arange(2 * N) % 7, before + apart, np.nan
+    )  # where it lacks of some, chance need not have its say
+    assert read(ASSIGNMENTS.assign(pre_value=some)).decision != "refused"
+
+
+def test_arms_by_chance_are_refused_for_their_past_as_rarely_as_told() -> None:
+    rng, refusals, runs = np.random.default_rng(3), 0, 4_000
+    for _ in range(runs):
+        told = (rng.lognormal(0, 1, size=n) for n in (400, 400))
+        sums = [Sums(0, 0, 0, 0, 0, 0, p.sum(), (p**2).sum(), 0, p.size, 0, 0) for p in told]
+        refusals += bool(apart_before([Arm(name, 400, {"": one}) for name, one in zip("ct", sums, strict=True)]))
+    assert refusals / runs < 0.001 + 3 * (0.001 / runs) ** 0.5
