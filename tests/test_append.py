@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from martech_lib import Workspace
+from martech_lib.core.append import fill_row
 from martech_lib.core.errors import UserError
+from martech_lib.core.tables import table
 
 ROW = {"idea": "Lift test of video", "surface": "video", "mde_relative": 0.125, "owner": None}
 
@@ -217,6 +219,16 @@ def test_the_row_of_the_very_key_is_filled(tmp_path: Path) -> None:
     file.write_bytes(b"id,name\ne-2,small\nE-2,large\n")
     Workspace.open(tmp_path).fill("experiments", "E-2", {"surface": "web"})
     assert file.read_bytes().splitlines()[1:] == [b"e-2,small", b"E-2,large,web"]
+
+
+def test_what_stands_there_in_other_letters_is_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "experiments.csv"
+    file.write_text('sep=,\nid,actual_n,decision,effect,looks\nX-1,"2,188",Ship,10 %,\n', encoding="utf-8")
+    cells = {"actual_n": 2188, "decision": "ship", "effect": 0.1, "looks": 1}
+    assert fill_row(file, table("experiments"), "X-1", cells) == 3
+    assert file.read_text(encoding="utf-8").splitlines()[2] == 'X-1,"2,188",Ship,10 %,1'
+    with pytest.raises(UserError, match="has actual_n '2188' in row 3 already"):
+        fill_row(file, table("experiments"), "X-1", {"actual_n": 2189})
 
 
 def test_a_number_that_would_read_otherwise_is_not_written(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One more row in a register of a folder, or blanks of one filled; what stands there stays as it is, byte by byte."""
+"""One more row in a register of a folder, or blanks of one filled; the other rows stay as they are, byte by byte."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.files import Unreadable, csv_layout, csv_records, decode, header_names
@@ -19,7 +17,12 @@ from martech_lib.core.register import read_register
 from martech_lib.core.spreadsheet import as_text, cell_text, escape_cell
 from martech_lib.core.tables import Table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BOM = b"\xef\xbb\xbf"
+MEND = "has a fault to be mended first"
+OTHERWISE = "writes its values in another way than the row"
 
 
 def append_row(file: Path, declared: Table, row: Mapping[str, Any]) -> int:
@@ -41,7 +44,9 @@ def append_row(file: Path, declared: Table, row: Mapping[str, Any]) -> int:
     grown = told.grown(list(row))
     text = f"{grown.text}{grown.line([row.get(name) for name in grown.header])}"
     new = grown.encoded(text, file.name)
-    _refuse_unread(declared, (b"" if is_empty else data, new), file.name, key)
+    after = _sound(declared, new, file.name, OTHERWISE)
+    if not is_empty:
+        _refuse_others_changed(_sound(declared, data, file.name, MEND), after, file.name, key)
     _publish(file, data, new)
     return len(io.StringIO(text, newline="").readlines())
 
@@ -59,12 +64,15 @@ def fill_row(file: Path, declared: Table, key: str, cells: Mapping[str, Any]) ->
         UserError: The file cannot be read or written, it has no such row, or another value stands in a cell.
     """
     data, given = _data_of(file), {name: value for name, value in cells.items() if cell_text(value)}
+    before = _sound(declared, data, file.name, MEND)
     told = _Written.of(data, declared, file.name).grown(list(given))
-    found = {declared.key[0]: key}
-    line, row = told.row_of(found, file.name)
-    new = told.encoded(told.filled(line, row, given, file.name), file.name)
-    _refuse_unread(declared, (data, new), file.name, found)
-    _refuse_misread(declared, new, file.name, {declared.key[0]: row[declared.key[0]]}, given)
+    line, row = told.row_of({declared.key[0]: key}, file.name)
+    the_row = {declared.key[0]: row[declared.key[0]]}
+    blank = _without_what_stands(_read_row(before, the_row), given, f"{file.name} has", f"in row {line}")
+    new = told.encoded(told.filled(line, blank), file.name)
+    after = _sound(declared, new, file.name, OTHERWISE)
+    _refuse_others_changed(before, after, file.name, the_row)
+    _refuse_misread(_read_row(after, the_row), blank, file.name)
     _publish(file, data, new)
     return line
 
@@ -72,50 +80,66 @@ def fill_row(file: Path, declared: Table, key: str, cells: Mapping[str, Any]) ->
 def _data_of(file: Path) -> bytes:
     """What stands in a CSV file; nothing where there is none. Raises UserError."""
     if file.suffix.lower() != ".csv":
-        raise UserError(f"{file.name} is no CSV file, and only these are written to; download the row and paste it.")
+        raise UserError(f"{file.name} is no CSV file, and only these are written to; write the row into it by hand.")
     try:
         return file.read_bytes() if file.exists() else b""
     except OSError as error:
         raise UserError(f"{file.name} cannot be read: {error.strerror}.") from error
 
 
-def _refuse_unread(declared: Table, files: tuple[bytes, bytes], name: str, key: Mapping[str, str]) -> None:
-    """Raise UserError when the old file has faults, or the new one's rows but that of the key read otherwise."""
-    old, new = files
-    before = read_register(declared, old, name) if old else None
-    if before is not None and before.problems:
-        raise UserError(f"{name} has a fault to be mended first: {before.problems[0]}")
-    after = read_register(declared, new, name)
-    is_other = (
-        before is not None
-        and len(before.frame) > 0
-        and not _others(after.frame, key)[list(before.frame)].equals(_others(before.frame, key))
-    )
-    if after.problems or is_other:
-        why = f": {after.problems[0]}" if after.problems else ""
-        raise UserError(f"{name} writes its values in another way than the row{why}; download the row and paste it.")
+def _sound(declared: Table, data: bytes, name: str, why: str) -> pd.DataFrame:
+    """What the file's rows read as. Raises UserError where it has faults, which says why they are there."""
+    found = read_register(declared, data, name)
+    if found.problems:
+        raise UserError(f"{name} {why}: {found.problems[0]}")
+    return found.frame
 
 
-def _refuse_misread(declared: Table, new: bytes, name: str, key: Mapping[str, str], given: Mapping[str, Any]) -> None:
-    """Raise UserError when what was filled in reads as something else: 1.125 is 1125 beside decimal commas."""
-    (column, wanted), told = next(iter(key.items())), as_text(read_register(declared, new, name).frame)
-    row = told[told[column].str.strip() == wanted.strip()].iloc[0]
-    for cell, value in given.items():
-        if row[cell] != cell_text(value):
+def _refuse_others_changed(before: pd.DataFrame, after: pd.DataFrame, name: str, key: Mapping[str, str]) -> None:
+    """Raise UserError when rows other than that of the key read otherwise than they did."""
+    if len(before) and not _without_row(after, key)[list(before)].equals(_without_row(before, key)):
+        raise UserError(f"{name} {OTHERWISE}; write the row into it by hand.")
+
+
+def _without_what_stands(row: Mapping[str, str], given: Mapping[str, Any], has: str, where: str) -> dict[str, Any]:
+    """What is given for blank cells of a row as it reads. Raises UserError where another value stands in one."""
+    for column, value in given.items():
+        there = row.get(column, "")
+        if there and there != cell_text(value):
             raise UserError(
-                f"{name} would read {cell} {shown(cell_text(value))} as {shown(row[cell])}, for it writes values in "
-                "another way; fill it in by hand."
+                f"{has} {column} '{shown(there)}' {where} already, and it is not written over; change it in the file."
+            )
+    return {column: value for column, value in given.items() if not row.get(column, "")}
+
+
+def _refuse_misread(row: Mapping[str, str], given: Mapping[str, Any], name: str) -> None:
+    """Raise UserError when what was filled in reads as something else: 1.125 is 1125 beside decimal commas."""
+    for column, value in given.items():
+        if row[column] != cell_text(value):
+            raise UserError(
+                f"{name} would read {column} {shown(cell_text(value))} as {shown(row[column])}, for it writes values "
+                "in another way; fill it in by hand."
             )
 
 
-def _others(frame: pd.DataFrame, key: Mapping[str, str]) -> pd.DataFrame:
+def _read_row(frame: pd.DataFrame, key: Mapping[str, str]) -> dict[str, str]:
+    """The row of a very key as text, as it reads."""
+    told = as_text(frame)
+    is_it = [
+        all(row[column].strip() == value.strip() for column, value in key.items()) for row in told.to_dict("records")
+    ]
+    return {str(column): str(cell) for column, cell in told[is_it].iloc[0].items()}
+
+
+def _without_row(frame: pd.DataFrame, key: Mapping[str, str]) -> pd.DataFrame:
     """All rows but that of a key, as text."""
     told = as_text(frame)
-    is_it = [_is_of(row, key) for row in told.to_dict("records")]
-    return told[[not one for one in is_it]].reset_index(drop=True)
+    is_other = [not _has_key(row, key) for row in told.to_dict("records")]
+    return told[is_other].reset_index(drop=True)
 
 
-def _is_of(row: Mapping[Any, str], key: Mapping[str, str]) -> bool:
+def _has_key(row: Mapping[Any, str], key: Mapping[str, str]) -> bool:
+    """Whether a row is that of a key, however its capitals are."""
     return all(row.get(column, "").strip().casefold() == value.strip().casefold() for column, value in key.items())
 
 
@@ -158,7 +182,7 @@ class _Written(NamedTuple):
     def refuse_twice(self, key: Mapping[str, str], name: str) -> None:
         """Raise UserError when a row of this key stands there."""
         for line, cells in self.rows:
-            if _is_of(cells, key):
+            if _has_key(cells, key):
                 raise UserError(f"{name} has '{shown(next(iter(key.values())).strip())}' already, in row {line}.")
 
     def grown(self, names: Sequence[str]) -> _Written:
@@ -172,7 +196,7 @@ class _Written(NamedTuple):
 
     def row_of(self, key: Mapping[str, str], name: str) -> tuple[int, Mapping[str, str]]:
         """The row of this key and its line. Raises UserError where there is none."""
-        alike = [row for row in self.rows if _is_of(row[1], key)]
+        alike = [row for row in self.rows if _has_key(row[1], key)]
         exact = [row for row in alike if all(row[1][column].strip() == value for column, value in key.items())]
         found, said = exact or alike, shown(next(iter(key.values())))
         if not found:
@@ -182,15 +206,10 @@ class _Written(NamedTuple):
             raise UserError(f"{name} has '{said}' in rows {lines}, so that nobody knows which is meant.")
         return found[0]
 
-    def filled(self, line: int, cells: Mapping[str, str], given: Mapping[str, Any], name: str) -> str:
-        """The text with blank cells of the row on this line filled. Raises UserError where another value is in one."""
-        for column, value in given.items():
-            there = cells.get(column, "").strip()
-            if there and there != cell_text(value):
-                raise UserError(
-                    f"{name} has {column} '{shown(there)}' in row {line} already, and it is not written over; change "
-                    "it in the file."
-                )
+    def filled(self, line: int, given: Mapping[str, Any]) -> str:
+        """The text with cells of the row on this line filled."""
+        if not given:
+            return self.text
         lines = io.StringIO(self.text, newline="").readlines()
         reader = csv.reader(lines[line - 1 :], delimiter=self.mark)
         record = next(reader)  # by place: columns without a name, and cells beyond the header, stay
@@ -221,7 +240,7 @@ def _publish(file: Path, old: bytes, new: bytes) -> None:
     """Put the new file in the old one's place, whole or not at all."""
     file = file.resolve()
     if file.exists() and not os.access(file, os.W_OK):
-        raise UserError(f"{file.name} is read-only; download the row instead.")
+        raise UserError(f"{file.name} is read-only; write the row into it by hand.")
     beside = None
     try:
         with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as handle:
@@ -235,7 +254,7 @@ def _publish(file: Path, old: bytes, new: bytes) -> None:
             raise UserError(f"{file.name} was changed meanwhile; try again.")
         os.replace(beside, file)
     except OSError as error:
-        raise UserError(f"{file.name} cannot be written: {error.strerror}. Download the row instead.") from error
+        raise UserError(f"{file.name} cannot be written: {error.strerror}. Write the row into it by hand.") from error
     finally:
         if beside is not None:
             beside.unlink(missing_ok=True)

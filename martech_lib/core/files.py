@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -120,9 +121,9 @@ def decode(data: bytes) -> tuple[str, list[str]]:
 
 
 def is_comment(line: str) -> bool:
-    """Whether a line before the header is a comment or blank (a spreadsheet may have quoted the comment)."""
+    """Whether a line before the header is a comment, blank or a spreadsheet's "sep=;" (which may quote the comment)."""
     bare = line.strip().lstrip("\ufeff").strip(",; ")
-    return not bare or bare.startswith(("#", '"#'))
+    return not bare or bare.startswith(("#", '"#')) or re.fullmatch(r"sep=\W?", bare, re.IGNORECASE) is not None
 
 
 def separator(header: str, expects: Sequence[str]) -> str:

@@ -244,7 +244,9 @@ class Workspace:
         if table(name).log:
             raise UserError(f"{name} is a log, written by systems; rows are added to registers alone.")
         if not isinstance(self._from, Folder):
-            raise UserError(f"{self.source} is a database, which is only read; download the row in its place.")
+            raise UserError(
+                f"{self.source} is a database, which is only read; write the row into it with your own tools."
+            )
         return self._from
 
     def _refuse_missing(self, name: str) -> None:
