@@ -182,7 +182,7 @@ def test_a_winner_is_followed_up_and_a_page_opened_later_knows(
     for label, text in (("Effect after", "1.5 %"), ("Lower end of its", "0.2 %"), ("Upper end of its", "2.8 %")):
         typed(shown, label, text)
     shown.get_by_role("button", name="Write the follow-up into the register").click()
-    says(shown, "Written down: experiments.csv, row ")
+    says(shown, "was written down: experiments.csv, row ")
     says(shown, f"of {followed + 1} winners that were followed up held")
     says(opened(later, addresses["fitness"]), f"of {followed + 1} winners that were followed up held")
     assert page.errors == later.errors == []

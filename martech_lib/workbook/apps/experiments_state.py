@@ -25,6 +25,7 @@ WHOLE = ("name", "primary_metric", "baseline", "mde")  # who gives these four ha
 HOW = (
     "split", "looks", "rule", "tails", "one_sided_reason", "alpha", "power", "many", "power_of", "method", "growth",
 )  # fmt: skip
+LOGS = ("assignments", "outcomes")
 BLANK: tuple[Any, ...] = ("", 0, 0.0, None)
 NO_WORKSPACE = "The workspace cannot be read: run `martech check` and mend what it names first."
 
@@ -149,16 +150,22 @@ class ExperimentsState:
 
     def record_decision(self) -> str:
         """Write what the readout decided into the register; where it stands, in words. Raises UserError."""
-        where = experiments.record_decision(self._workspace, self._experiment, self._read(), on=date.today())
+        readout = self._readout()
+        if any(readout.inputs[log] != self._workspace.fingerprint(log) for log in LOGS):
+            raise UserError(
+                "The logs were written to since this page read them, and it would write down what they no longer say: "
+                "load the page again and look at the experiment first."
+            )
+        where = experiments.record_decision(self._workspace, self._experiment, readout, on=date.today())
         self._read_again()
-        return f"Written down: {where}."
+        return f"The decision of {self._experiment} was written down: {where}."
 
     def record_follow_up(self, effect: str, low: str, high: str) -> str:
         """Write what was found after launch into the register; where it stands, in words. Raises UserError."""
-        self._read()
+        self._readout()
         where = experiments.record_follow_up(self._workspace, self._experiment, effect=effect, low=low, high=high)
         self._read_again()
-        return f"Written down: {where}."
+        return f"The follow-up of {self._experiment} was written down: {where}."
 
     def _read_again(self) -> None:
         """Read the register again, which has changed."""
@@ -177,9 +184,9 @@ class ExperimentsState:
 
     def readout_csv(self) -> bytes:
         """The readings of the experiment that is read. Raises UserError where none is."""
-        return to_csv(self._read().readings)
+        return to_csv(self._readout().readings)
 
-    def _read(self) -> Readout:
+    def _readout(self) -> Readout:
         """The experiment that is read. Raises UserError where none is."""
         if self.page is None or self.page.readout is None:
             raise UserError("There is no experiment to be read.")
