@@ -166,7 +166,7 @@ def test_a_changed_card_is_told_where_the_register_is(tmp_path: Path) -> None:
     card = tmp_path / "plans" / f"{done.id}.yaml"
     card.write_text(card.read_text(encoding="utf-8").replace("mde: 0.25", "mde: 0.15"), encoding="utf-8")
     told = words.record(experiments.record(Workspace.open(tmp_path)))
-    assert f"What was registered was changed: {done.id} was changed after it was registered." in told
+    assert f"Plans and register do not fit: {done.id} was changed after it was registered." in told
     shutil.copy(card, card.with_name("copy.yaml"))
     assert "has another card" in words.record(experiments.record(Workspace.open(tmp_path)))
 

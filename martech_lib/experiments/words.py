@@ -22,6 +22,7 @@ WEEKS_OF_YEAR = 52
 YEARS = 10  # from which weeks are told in years
 SURE = 0.999  # above which a chance is told as more than this
 FINEST = 12  # digits after the point, beyond which nothing is told apart
+MOST_EDITS = 3  # told one by one
 FEW = 10  # expected events of an arm, below which no formula of a size holds
 RULE_WORDS = {
     "fixed": "one look at the end",
@@ -216,7 +217,8 @@ def record(found: Record) -> str:
         ends = f"{percent(row.lower, 0)} to {percent(row.upper, 0)}"
         said.append(f"{percent(held, 0)} of {count(row.n or 0, 'winner')} that were followed up held ({ends}).")
     if found.edited:
-        said.append(f"What was registered was changed: {listed(found.edited, most=3)}.")
+        told, more = "; ".join(found.edited[:MOST_EDITS]), len(found.edited) - MOST_EDITS
+        said.append(f"Plans and register do not fit: {told}{f'; and {more:,} more' if more > 0 else ''}.")
     return " ".join(said)
 
 
