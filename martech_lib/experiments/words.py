@@ -217,8 +217,8 @@ def record(found: Record) -> str:
         ends = f"{percent(row.lower, 0)} to {percent(row.upper, 0)}"
         said.append(f"{percent(held, 0)} of {count(row.n or 0, 'winner')} that were followed up held ({ends}).")
     if found.edited:
-        told, more = "; ".join(found.edited[:MOST_EDITS]), len(found.edited) - MOST_EDITS
-        said.append(f"Plans and register do not fit: {told}{f'; and {more:,} more' if more > 0 else ''}.")
+        faults, more = "; ".join(found.edited[:MOST_EDITS]), len(found.edited) - MOST_EDITS
+        said.append(f"Plans and register do not fit: {faults}{f'; and {more:,} more' if more > 0 else ''}.")
     return " ".join(said)
 
 
