@@ -115,6 +115,18 @@ def test_harm_without_a_relative_difference_is_told_in_points() -> None:
 # ---- the end ----
 
 
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [(0.89, "this look was not declared"), (0.92, "It ended with 92 % of the planned units: it may miss what"),
+     (0.96, ""), (1.04, ""), (1.07, "It ran on to 107 % of the planned units.")],
+)  # fmt: skip
+def test_an_end_of_another_size_is_told_and_one_nearly_of_the_planned_size_is_not(part: float, said: str) -> None:
+    n = round(N * part)
+    told = experiments.read(a_plan(), *world(with_events({"conversion": n // 5}, {"conversion": n // 5}, n), days=7))
+    assert said in told.sentence and told.look is not None and told.look.reason.casefold() in told.sentence.casefold()
+    assert bool(told.look.reason) == bool(said) and told.look.is_last == (part >= 0.9)
+
+
 def test_a_test_that_ran_on_says_what_daily_readings_cost() -> None:
     n, more = 2 * N, {name: 2 * hits for name, hits in EVENTS.items()}
     found = read(with_events(more, {**more, "conversion": 600}, n))

@@ -13,7 +13,8 @@ from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
 
-WITHIN = 0.1  # of the planned units, by which the end may be early or late
+EARLY = 0.1  # of the planned units, by which the end may be early
+UNTOLD = 0.05  # of them, by which an end is early or late without a word; rule EX02 of the audit allows as much
 NEAR_LOOK = 1e-3  # of the units, within which a planned look and the end are one
 OF_STEP = 0.25  # of the step between two looks, by which an earlier look may be: what it spends goes by its true share
 DAYS_OF_WEEK = 7
@@ -65,7 +66,7 @@ def look_of(plan: Plan, units: int, days: float | None) -> Look:
     share = units / plan.total_units
     is_over = plan.weeks is not None and days is not None and days > plan.weeks * DAYS_OF_WEEK - 1
     if plan.rule == "confidence_sequence":
-        z, is_last = sequence_z(share, alpha=_pair_alpha(plan)), is_over or share >= 1 - WITHIN
+        z, is_last = sequence_z(share, alpha=_pair_alpha(plan)), is_over or share >= 1 - EARLY
         return Look(plan.looks if is_last else 1, share, is_last, (share,), (share,), (z,))
     planned = plan.size.shares
     if is_over or share >= _end_from(plan):
@@ -82,7 +83,7 @@ def look_of(plan: Plan, units: int, days: float | None) -> Look:
 def _end_from(plan: Plan) -> float:
     """The share of the units from which a reading is the end: of several looks, where the last is the nearest."""
     step = 1 / plan.looks if plan.rule != "fixed" else 1.0
-    return 1 - min(WITHIN, step / 2)
+    return 1 - min(EARLY, step / 2)
 
 
 def _at_end(plan: Plan, share: float, days: float | None) -> Look:
@@ -238,9 +239,10 @@ def _pair_alpha(plan: Plan) -> float:
 
 
 def _of_other_size(plan: Plan, share: float, days: float | None) -> str:
-    if share < 1 - WITHIN:
-        return f"its weeks are over with {percent(share, 0)} of the planned units: it may miss what it was to see"
-    if share <= 1 + WITHIN:
+    if share < 1 - UNTOLD:
+        ended = "it ended" if share >= _end_from(plan) else "its weeks are over"
+        return f"{ended} with {percent(share, 0)} of the planned units: it may miss what it was to see"
+    if share <= 1 + UNTOLD:
         return ""
     ran_on = f"it ran on to {percent(share, 0)} of the planned units"
     days_since = 0 if days is None else round(days * (1 - 1 / share))
