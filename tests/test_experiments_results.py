@@ -137,7 +137,8 @@ def decided(folder: Path, plan: dict[str, Any], n: int, control: int, treated: i
         (OBF, (110, 180), {}, "planned", "ship"),
         (OBF, (180, 110), {}, "planned", "no ship"),
         (OBF, (110, 180), {"unsubscribe": 200}, "planned", "no ship"),  # its rule had stopped it, and it is no win
-        (OBF, (180, 110), {"unsubscribe": 200}, "guardrail", "no ship"),
+        (OBF, (180, 110), {"unsubscribe": 200}, "planned", "no ship"),
+        (OBF, (140, 150), {"unsubscribe": 200}, "guardrail", "no ship"),
         (ONE_SIDED, (150, 80), {}, "other", "no ship"),  # a loss that its one side does not look for
         ({**PASSING, "rule": "confidence_sequence"}, (110, 210), {}, "planned", "ship"),
     ],
@@ -181,16 +182,27 @@ def test_a_row_without_a_card_takes_its_own_readout_alone(tmp_path: Path) -> Non
     put, happened = world(with_events(EVENTS, {**EVENTS, "conversion": 280}), program="X-007")
     ws = workspace_of(tmp_path, experiments=pd.DataFrame(rows), assignments=put, outcomes=happened)
     found = experiments.read_registered(ws, "X-007")
-    with pytest.raises(UserError, match="The readout is of X-007, not of X-008: read it with"):
+    with pytest.raises(UserError, match="The readout is of X-007, not of X-008; if it is the same .* name is 'U'"):
         experiments.record_decision(ws, "X-008", found, on=DAY)
     with pytest.raises(UserError, match="is of conversion rate, and X-009 is decided on trial rate"):
         experiments.record_decision(ws, "X-009", found, on=DAY)
-    foreign = experiments.read(a_plan(**PASSING, name="else"), put, happened, program="X-007")
+    both_ways = experiments.read(
+        a_plan(**{**PASSING, "primary_metric": "conversion rate (lower is better)", "mde": -0.25}), put, happened,
+        program="X-007",
+    )  # fmt: skip
+    with pytest.raises(UserError, match="One metric came as .* name it one way"):
+        experiments.record_decision(ws, "X-007", both_ways, on=DAY)
+    renamed = put.assign(program="form_v2")
+    with pytest.raises(UserError, match="is of form_v2, not of X-007"):
+        plan = a_plan(**{**PASSING, "name": "form_v2"})
+        experiments.record_decision(ws, "X-007", experiments.read(plan, renamed, happened), on=DAY)
+    named = experiments.read(a_plan(**{**PASSING, "name": "t"}), renamed, happened, program="form_v2")
+    assert (named.decision, named.arm) == (found.decision, found.arm)
+    experiments.record_decision(ws, "X-007", named, on=DAY)  # the plan bears the row's name
     assert experiments.record_decision(ws, "X-007", found, on=DAY) == "experiments.csv, row 2"
     assert experiments.record_decision(ws, "X-007", found, on=DAY), "the same once more"
     told = Workspace.open(tmp_path).register("experiments").iloc[0]
     assert (told["decision"], told["stop_reason"], told["actual_n"]) == ("ship", "planned", 2 * N)
-    assert foreign.program == "X-007"
 
 
 def test_a_card_is_asked_where_the_row_lost_its_fingerprint(folder: Path) -> None:
@@ -201,15 +213,24 @@ def test_a_card_is_asked_where_the_row_lost_its_fingerprint(folder: Path) -> Non
         experiments.record_decision(Workspace.open(folder), "X-001", other, on=DAY)
 
 
+def test_neither_a_forged_card_nor_a_forged_row_takes_a_readout(folder: Path) -> None:
+    plan = a_plan(**{**PASSING, "alpha": 0.2})
+    (folder / "plans" / "X-001.yaml").write_text(experiments.card_of(plan, "X-001"), encoding="utf-8")
+    won = with_events(EVENTS, {**EVENTS, "conversion": 280})
+    for told in (plan, a_plan(**PASSING)):
+        with pytest.raises(UserError, match="not by the plan that was registered as X-001"):
+            experiments.record_decision(Workspace.open(folder), "X-001", experiments.read(told, *world(won)), on=DAY)
+
+
 def test_the_logs_of_another_experiment_are_not_this_one(folder: Path) -> None:
     experiments.register(Workspace.open(folder), a_plan(**PASSING, name="Other"))
     put, happened = world(with_events(EVENTS, {**EVENTS, "conversion": 280}), program="Other")
     found = experiments.read(a_plan(**PASSING), put, happened, program="Other")
-    with pytest.raises(UserError, match="The readout is of Other, not of X-001"):
+    with pytest.raises(UserError, match="The readout is of Other, not of X-001;"):
         experiments.record_decision(Workspace.open(folder), "X-001", found, on=DAY)
 
 
-@pytest.mark.parametrize("on", [None, "2026-09-20", 20260920, pd.NaT, date(2026, 9, 2), float("nan")])
+@pytest.mark.parametrize("on", [None, "2026-09-20", 20260920, pd.NaT, date(2026, 9, 12), float("nan")])
 def test_a_decision_has_a_day_on_which_it_can_have_been(folder: Path, on: Any) -> None:
     before = (folder / "experiments.csv").read_bytes()
     with pytest.raises(UserError, match="on came as"):
@@ -240,17 +261,15 @@ def rewritten(folder: Path, **cells: str | None) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("alpha", "0.1", "X-001 has alpha '0.1' in the register and '0.05' on its card"),
-        ("alpha", None, "X-001 has alpha '' in the register and '0.05' on its card"),
-        ("planned_n", "900", "X-001 has planned_n '900' in the register and '2188' on its card"),
-        ("guardrail_metrics", "", "X-001 has guardrail_metrics '' in the register and 'unsubscribe rate' on its card"),
+        ("alpha", "0.1", "X-001 has alpha '0.1' in the register and '0.05' by its card"),
+        ("alpha", None, "X-001 has alpha '' in the register and '0.05' by its card"),
+        ("planned_n", "900", "X-001 has planned_n '900' in the register and '2188' by its card"),
+        ("guardrail_metrics", "", "X-001 has guardrail_metrics '' in the register and 'unsubscribe rate' by its card"),
         ("fingerprint", "", "the fingerprint of X-001 in the register is blank, and its card has one"),
         ("fingerprint", None, "the fingerprint of X-001 in the register is blank, and its card has one"),
         ("fingerprint", "0" * 64, "the fingerprint of X-001 in the register is not that of its card"),
-        ("allocation", "bandit", "X-001 has allocation 'bandit' in the register and 'fixed' on its card"),
-        ("planned_end", "2026-08-09", "X-001 has planned_end '2026-08-09' in the register and '2026-08-16' on its card"),
-        ("is_holdout", "yes", "X-001 has is_holdout 'yes' in the register and 'no' on its card"),
-        ("split", "60/40", "X-001 has split '60/40' in the register and '50/50' on its card"),
+        ("allocation", "bandit", "X-001 has allocation 'bandit' in the register and 'fixed' by its card"),
+        ("split", "60/40", "X-001 has split '60/40' in the register and '50/50' by its card"),
     ],
 )  # fmt: skip
 def test_a_row_that_was_changed_is_told(folder: Path, column: str, value: str | None, said: str) -> None:
@@ -268,10 +287,25 @@ def test_a_changed_id_leaves_a_row_and_a_card_alone(folder: Path) -> None:
     assert card_alone == "X-001 has a card, and no row in the register"
 
 
+def test_a_database_has_no_cards_to_miss(folder: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(folder / "all.duckdb")) as to:
+        for name in ("profile", "experiments"):
+            to.execute(f"create table {name} as select * from read_csv('{folder}/{name}.csv', all_varchar=true)")
+    assert edited(Workspace.open(f"duckdb://{folder}/all.duckdb")) == ()
+
+
+def test_a_card_that_cannot_be_read_is_told_once(folder: Path) -> None:
+    (folder / "plans" / "X-001.yaml").write_text("plan: [", encoding="utf-8")
+    assert [said.split(":")[0] for said in edited(Workspace.open(folder))] == ["plans/X-001.yaml"]
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [("split", "50 / 50"), ("split", "0.5; 0.5"), ("primary_metric", "Conversion  Rate"), ("alpha", "5 %"),
-     ("method", "two proportions,  FIXED horizon"), ("planned_end", ""), ("surface", "checkout"), ("is_holdout", "no")],
+     ("method", "two proportions,  FIXED horizon"), ("planned_end", ""), ("surface", "checkout"), ("is_holdout", "yes"), ("start", "2026-08-05"),
+     ("planned_end", "2026-08-18")],
 )  # fmt: skip
 def test_what_is_written_otherwise_and_means_the_same_is_no_change(folder: Path, column: str, value: str) -> None:
     assert rewritten(folder, **{column: value}) == ()
@@ -292,6 +326,11 @@ def test_a_first_day_is_a_day(tmp_path: Path) -> None:
         ("always-valid p-values", "confidence_sequence"), ("group sequential", ""), ("Haybittle-Peto", ""),
         ("Lan-DeMets, O'Brien-Fleming", "obrien_fleming"), ("fixed; no Pocock", "fixed"), ("GSD, 3 looks", ""),
         ("may not be looked at at any time", "fixed"), ("sequential", ""), ("Pocock, not fixed", "pocock"),
+        ("No peeking: O'Brien-Fleming, 3 looks", "obrien_fleming"), ("not fixed horizon but Pocock", "pocock"),
+        ("two proportions with no continuity correction and Pocock boundaries", "pocock"), ("non-Pocock", "fixed"),
+        ("z-test without pooling - O'Brien-Fleming", "obrien_fleming"), ("fixed horizon (non-sequential)", "fixed"),
+        ("Welch, fixed horizon, Holm sequential", "fixed"), ("sequential enrolment; fixed horizon", "fixed"),
+        ("sequential test, 3 looks", ""), ("without any group-sequential rule", "fixed"),
     ],
 )  # fmt: skip
 def test_rules_for_looks_go_by_their_names(method: str, rule: str) -> None:

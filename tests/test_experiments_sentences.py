@@ -28,9 +28,15 @@ GUARDED = {"guardrail_metrics": ["unsubscribe rate"], "downstream_metric": "paid
         ("card declined rate", -1), ("declines per user", -1), ("failed_payment rate", -1), ("no-show rate", -1),
         ("Opted-out rate", -1), ("support tickets per user", -1), ("churned rate", -1), ("bounces per visit", -1),
         ("costume purchase rate", 1), ("terror film rate", 1), ("mirror click rate", 1), ("failover demo rate", 1),
+        ("cartAbandoned rate", -1), ("PaymentFailed rate", -1), ("checkoutError rate", -1), ("serverErrors per user", -1),
+        ("emailUnsubscribe rate", -1), ("hardbounce rate", -1), ("spammed rate", -1), ("errored rate", -1),
+        ("failedpayments per user", -1), ("free trial cancel rate", -1), ("free plan churn rate", -1), ("prefund rate", 1),
+        ("cart recovery failed rate", -1), ("no code error rate", -1), ("password recovery failed rate", -1),
+        ("saved card declined rate", -1), ("non-payment churn rate", -1), ("free trial start rate", 1),
         ("crash-free rate", 0), ("no-error rate", 0), ("error free session rate", 0), ("churn save rate", 0),
         ("failed payment recovery rate", 0), ("cart abandonment recovery rate", 0), ("cost saving per user", 0),
-        ("churned user reactivation rate", 0), ("crash-free rate (higher is better)", 1),
+        ("churned user reactivation rate", 0), ("prevented churn rate", 0), ("lowered costs rate", -1),
+        ("crash-free rate (higher is better)", 1),
     ],
 )  # fmt: skip
 def test_a_metric_tells_its_direction_by_name_or_declares_it(name: str, better: int) -> None:
@@ -67,6 +73,8 @@ def test_a_name_that_leaves_its_direction_open_is_asked_for_it_and_decides_nothi
     found = read(more, {"downstream_metric": "crash-free rate", "guardrail_metrics": "unsubscribe rate"})
     assert found.decision == "ship", "nobody can say that this is harm"
     assert "Before that look at crash-free rate, whose name leaves open which way is better." in found.sentence
+    by_sign = read(more, {"primary_metric": "crash-free rate", "baseline": 0.8, "mde": 0.1, "planned_units": 2 * N})
+    assert by_sign.decision == "do not ship", "a primary metric is hoped for in the direction of its planned change"
     said = read(more, {"downstream_metric": "crash-free rate (higher is better)"})
     assert said.decision == "do not ship" and "it lowers crash-free rate" in said.sentence
 
@@ -158,7 +166,15 @@ def test_of_several_arms_that_ran_on_the_false_alarms_of_any_are_told() -> None:
 def test_a_test_that_ran_on_for_years_is_told_with_a_floor() -> None:
     more = {name: 2 * hits for name, hits in EVENTS.items()}
     found = experiments.read(a_plan(), *world(with_events(more, more, 2 * N), days=1_400))
-    assert "until an effect shows it has at least 1" in found.sentence
+    said = float(found.sentence.split("until an effect shows it has at least ")[1].split(" %")[0])
+    rng = np.random.default_rng(7)
+    steps = np.linspace(1, 2, 701)  # the end, and every day of as many again
+    moves = rng.normal(size=(4_000, 701)) * np.sqrt(np.diff(steps, prepend=0))
+    alarms = 100 * (np.abs(moves.cumsum(axis=1) / np.sqrt(steps)) > 1.959964).any(axis=1).mean()
+    assert alarms - 3 < said < alarms + 1.8
+    arms = dict.fromkeys(("control", "a", "b"), (3 * N, {"conversion": 600}))
+    many = experiments.read(a_plan(split=(1 / 3,) * 3), *world(arms, days=2_000))
+    assert "until an effect shows it has about " in many.sentence, "a bound of some of the readings is none of all"
 
 
 # ---- arms and programs ----
@@ -184,6 +200,8 @@ def test_arms_of_nearly_equal_shares_are_those_that_the_log_says() -> None:
     told = put.assign(planned_share=put["arm"].map({"control": 0.5, "a": 0.26, "b": 0.24}))
     assert experiments.read(plan, told, happened).srm.planned == {"control": 0.5, "a": 0.26, "b": 0.24}
     assert experiments.read(plan, put, happened).srm.planned == {"control": 0.5, "b": 0.26, "a": 0.24}
+    rounded = told.assign(planned_share=told["planned_share"].clip(0.25, 0.25).where(put["arm"] != "control", 0.5))
+    assert experiments.read(plan, rounded, happened).srm.planned == {"control": 0.5, "b": 0.26, "a": 0.24}
 
 
 def test_a_program_of_another_name_is_told() -> None:

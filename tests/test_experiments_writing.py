@@ -56,9 +56,28 @@ def test_what_the_logs_no_longer_say_is_not_written(folder: Path) -> None:
     state = ExperimentsState(Workspace.open(folder), TWENTY_TO_25)
     outcomes, before = pd.read_csv(folder / "outcomes.csv"), (folder / "experiments.csv").read_bytes()
     outcomes.iloc[:-30].to_csv(folder / "outcomes.csv", index=False)
-    with pytest.raises(UserError, match="The logs were written to since this page read them"):
+    with pytest.raises(UserError, match="The register or its logs were written to since this page read them"):
         state.record_decision()
     assert (folder / "experiments.csv").read_bytes() == before
     anew = ExperimentsState(Workspace.open(folder), TWENTY_TO_25)
     anew.record_decision()
     assert pd.notna(row(folder)["decision"])
+
+
+def test_a_register_that_somebody_else_wrote_or_logs_that_are_gone_stop_the_writing(folder: Path) -> None:
+    state = ExperimentsState(Workspace.open(folder), TWENTY_TO_25)
+    rows = pd.read_csv(folder / "experiments.csv", dtype="string")
+    rows.assign(planned_n="20000").to_csv(folder / "experiments.csv", index=False)
+    with pytest.raises(UserError, match="were written to since this page read them"):
+        state.record_decision()
+    anew = ExperimentsState(Workspace.open(folder), TWENTY_TO_25)
+    (folder / "outcomes.csv").unlink()
+    with pytest.raises(UserError, match="were written to since this page read them"):
+        anew.record_decision()
+
+
+def test_another_plan_registered_by_the_page_itself_does_not_stop_the_writing(folder: Path) -> None:
+    state = ExperimentsState(Workspace.open(folder), TWENTY_TO_25)
+    state.ask(**{**TWENTY_TO_25, **PASSING, "name": "Another"})
+    state.register()
+    assert "of X-001 was written down" in state.record_decision()

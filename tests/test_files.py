@@ -50,6 +50,7 @@ def workbook(*rows, sheets=("Sheet1",), formats=None):
         b"Tool, LAYER \n Segment ,Collection\n\n,\n",
         b"tool,layer,,\nSegment,Collection,,\n",
         b"tool,layer\nSegment,Collection",
+        b'"sep=;"\ntool;layer\nSegment;Collection\n',
         b"sep=;\r\ntool;layer\r\nSegment;Collection\r\n",
         b"\xef\xbb\xbfsep=,\ntool,layer\nSegment,Collection\n",
     ],

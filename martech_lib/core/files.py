@@ -121,9 +121,9 @@ def decode(data: bytes) -> tuple[str, list[str]]:
 
 
 def is_comment(line: str) -> bool:
-    """Whether a line before the header is a comment, blank or a spreadsheet's "sep=;" (which may quote the comment)."""
+    """Whether a line before the header is a comment or blank, or a spreadsheet's "sep=;"; both may be quoted."""
     bare = line.strip().lstrip("\ufeff").strip(",; ")
-    return not bare or bare.startswith(("#", '"#')) or re.fullmatch(r"sep=\W?", bare, re.IGNORECASE) is not None
+    return not bare or bare.startswith(("#", '"#')) or re.fullmatch(r'"?sep=\W?"?', bare, re.IGNORECASE) is not None
 
 
 def separator(header: str, expects: Sequence[str]) -> str:

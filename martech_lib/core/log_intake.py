@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import numpy as np
 import pandas as pd
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
@@ -15,6 +18,7 @@ from martech_lib.core.spoken import count, fitting
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+HELD = (str, int, float, bool, bytes, Decimal, date, np.number, np.bool_)  # kinds of objects that engines hold
 MICROSECONDS = 6  # digits of a second, in both tables: what is rounded differently changes places
 
 
@@ -88,24 +92,39 @@ def blank(column: Any) -> Any:
 
 def _framed(given: pd.DataFrame, name: str, time: str) -> pd.DataFrame:
     """A frame whose columns are of one kind each: times as times, ids and words of several kinds as text."""
-    told = {column: given[column].astype("string") for column in given if _is_odd(given[column], column)}
-    return given.assign(**told | {time: _times(given[time], f"{time} of {name}")})
+    framed = {str(column): _plain(values, column) for column, values in given.items()}
+    return pd.DataFrame(framed | {time: _times(given[time], f"{time} of {name}")})
+
+
+def _plain(column: pd.Series, name: Any) -> pd.Series:
+    """A column as engines hold one: what none has a type for, and what is of several kinds, as text."""
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = column.astype(column.dtype.subtype)
+    if isinstance(column.dtype, pd.CategoricalDtype) and not _is_all_text(column.dtype.categories):
+        column = column.astype(object)
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    if kind == "f":
+        return column.astype("float64")  # engines have no half and no long one
+    is_strange = kind == "c" or isinstance(column.dtype, (pd.PeriodDtype, pd.IntervalDtype))
+    return column.astype("string") if is_strange or (kind == "O" and _is_odd(column, name)) else column
+
+
+def _is_all_text(values: pd.Index) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _is_odd(column: pd.Series, name: Any) -> bool:
-    """Whether it holds text beside something else, ids of any two kinds, or what no engine has a column for."""
-    if not pd.api.types.is_object_dtype(column.dtype):
-        return pd.api.types.is_complex_dtype(column.dtype) or isinstance(
-            column.dtype, (pd.PeriodDtype, pd.IntervalDtype)
-        )
+    """Whether objects are text beside something else, ids of any two kinds, or nothing that an engine holds."""
     kinds = set(column.dropna().map(type))
+    if kinds <= {str}:
+        return False
     if len(kinds) > 1 and (name == "user_id" or str in kinds):
         return True
-    return not kinds <= {str} and not _is_column(column)
+    return not all(issubclass(kind, HELD) for kind in kinds) or not _is_column(column)
 
 
 def _is_column(values: pd.Series) -> bool:
-    """Whether engines can hold these values in one column."""
+    """Whether all of these values fit one column."""
     import pyarrow as pa
 
     try:

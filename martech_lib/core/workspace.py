@@ -196,6 +196,11 @@ class Workspace:
         return self._from.label(name)
 
     @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files, beside which small files are kept; else a database, which is only read."""
+        return isinstance(self._from, Folder)
+
+    @property
     def has_changed(self) -> bool:
         """Whether a file came, went or was written since the folder was opened; of a database nobody knows."""
         return isinstance(self._from, Folder) and self._from.has_changed

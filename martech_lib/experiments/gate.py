@@ -57,7 +57,7 @@ def _direction(plan: Plan) -> str:
     if plan.effect * metric.better > 0:
         return ""
     if not metric.better:
-        return _asked_for_direction(metric)
+        return asked_for_direction(metric)
     way, less = ("a rise", "less") if plan.effect > 0 else ("a fall", "more")
     other = "higher" if plan.effect > 0 else "lower"
     return (
@@ -117,10 +117,11 @@ def _downstream(plan: Plan) -> str:
     if what_of(plan.primary_metric) in map(what_of, beside):
         return "the primary metric stands guard over itself; name others that must not suffer"
     unclear = [metric for metric in map(metric_of, beside) if not metric.better]
-    return _asked_for_direction(unclear[0]) if unclear else ""
+    return asked_for_direction(unclear[0]) if unclear else ""
 
 
-def _asked_for_direction(metric: Metric) -> str:
+def asked_for_direction(metric: Metric) -> str:
+    """What to write where a metric's name leaves open which way is better."""
     return (
         f"the name leaves open which way of {metric.name} is better; write '{metric.name} (higher is better)' or "
         f"'{metric.name} (lower is better)'"

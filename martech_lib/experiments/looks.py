@@ -249,7 +249,8 @@ def _of_other_size(plan: Plan, share: float, days: float | None) -> str:
     if not days_since:
         return ran_on
     alarms = _read_on(plan, share, min(days_since, MOST_AGAIN))
-    bound = "up to " if len(plan.split) > TWO_ARMS else "at least " if days_since > MOST_AGAIN else ""
+    is_all, is_bound = days_since <= MOST_AGAIN, len(plan.split) > TWO_ARMS
+    bound = ("up to " if is_bound else "") if is_all else ("about " if is_bound else "at least ")
     return (
         f"{ran_on}: read once that holds; read on every day since its end until an effect shows it has {bound}"
         f"{percent(alarms)} false alarms in place of {percent(plan.alpha)}"

@@ -11,7 +11,7 @@ from martech_lib.core.means import compared
 from martech_lib.core.rates import Count, score_difference, score_lift
 from martech_lib.core.stats import Difference, Paired, Sample, adjusted, of_count, of_ratio, of_sums
 from martech_lib.experiments.metrics import Metric, spellings
-from martech_lib.experiments.sample_ratio import past_of
+from martech_lib.experiments.sample_ratio import has_spread
 
 FEWEST = 30  # users with the event in an arm, below which intervals hold less often than they say
 LEAST = 5  # below which there is no interval of a mean
@@ -118,7 +118,7 @@ def _paired(metric: Metric, control: Arm, treated: Arm, level: float) -> Beside:
     # Where it lacks for other users in one arm than in the other, those who are left are not alike.
     if lacking := sum(n - sums.n_p for n, sums in arms):
         return plain._replace(reason=f"the past is unknown of {lacking:,} users, so that it is not used")
-    if None in map(past_of, (control, treated)):
+    if not all(map(has_spread, (control, treated))):
         return plain._replace(reason="the past hardly differs between users beside its size, so that it is not used")
     middle = sum(sums.p for _, sums in arms) / sum(n for n, _ in arms)
     samples = adjusted(*(with_past(n, sums, middle) for n, sums in arms))

@@ -16,14 +16,16 @@ GRAMMAR = (
 )
 REVENUE = ("revenue", "revenue per user", "value per user")
 USER = ("user", "visitor", "unit")
-LOWER_IS_BETTER = re.compile(
-    r"\b(abandon\w*|bounc\w+|cancel\w*|chargebacks?|churn\w*|complain\w*|costs?|crash\w*|declin\w+|disput\w+|downgrad\w+"
-    r"|errors?|fail(s|ed|ing|ures?)?|latenc\w+|no ?shows?|opt(ed)? ?outs?|refund\w*|returned|spam|support tickets?"
-    r"|time(d)? ?outs?|uninstall\w*|unsub\w*)\b"
+HARM = (
+    r"\b(?:\w*(?:abandon|bounc|cancel|chargeback|churn|complain|crash|declin|disput|downgrad|(?<!t)error|fail(?:ed|ure)"
+    r"|latenc|(?<!p)refund|spam|uninstall|unsub)\w*"
+    r"|costs?|fail(?:s|ing)?|no ?shows?|opt(?:ed)? ?outs?|returned|support tickets?|time(?:d)? ?outs?)\b"
 )
-TURNED = re.compile(  # beside one of these words nobody knows whether the harm is counted, or that it did not come
-    r"\b(avoid\w*|free|low(er)?|no|non|not|prevent\w*|reactivat\w*|recover\w*|reduc\w*|resol\w+|sav(e|es|ed|ing|ings)"
-    r"|win ?backs?|without|zero)\b"
+# "no errors", "crash-free", "churn save": nobody knows whether the harm is counted, or that it did not come.
+TURNED = re.compile(
+    rf"\b(?:avoided|low(?:er)?|no|non|not|prevented|reactivated|recovered|reduced|resolved|saved|without|zero) {HARM}"
+    rf"|{HARM}(?: \w+)*? (?:avoid\w*|free|prevent\w*|reactivat\w*|recover\w*|reduc\w*|resol\w+|sav(?:e|es|ed|ings?)"
+    r"|win ?backs?)\b"
 )
 DIRECTION = re.compile(r"\s*\((lower|higher) is better\)$", re.IGNORECASE)
 
@@ -73,10 +75,10 @@ def refuse_both_ways(names: Iterable[str]) -> None:
     ways: dict[Metric, str] = {}
     for name in names:
         first = ways.setdefault(what_of(name), name)
-        if metric_of(first).better != metric_of(name).better:
+        if metric_of(first).better * metric_of(name).better < 0:
             raise UserError(
-                f"One metric came as '{shown(first)}' and as '{shown(name)}', of which one is to rise and the other is "
-                "not; name it one way."
+                f"One metric came as '{shown(first)}' and as '{shown(name)}', of which one is better higher and "
+                "the other lower; name it one way."
             )
 
 
@@ -93,9 +95,9 @@ def _measured(said: str) -> Metric:
 
 
 def _better_by_name(name: str) -> int:
-    said = re.sub(r"[\W_]+", " ", name.casefold())
-    rest, found = LOWER_IS_BETTER.subn(" ", said)
-    return 1 if not found else 0 if TURNED.search(rest) else -1
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # paymentFailed
+    said = re.sub(r"[\W_]+", " ", apart).casefold()
+    return 1 if not re.search(HARM, said) else 0 if TURNED.search(said) else -1
 
 
 def spellings(event: str) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ def _placed(arms: tuple[Arm, ...], split: Sequence[float], shares: Shares) -> tu
     if len(others) != len(planned) or len(set(planned)) == 1:
         return arms
     is_told = all(arm.arm in shares for arm in others)
-    largest = sorted(others, key=lambda arm: -(shares[arm.arm][0] if is_told else arm.n))
+    largest = sorted(others, key=lambda arm: (-shares[arm.arm][0] if is_told else 0.0, -arm.n))
     ranks = sorted(range(len(planned)), key=lambda place: -planned[place])
     return (control, *(largest[ranks.index(place)] for place in range(len(planned))))
 

@@ -30,9 +30,14 @@ RULE_PATTERNS: Sequence[tuple[str, Rule | Literal[""]]] = (
     (r"confidence.sequence|any.?time|always.valid|\bm-?sprt\b", "confidence_sequence"),
     (r"o.?brien|fleming|\bobf\b", "obrien_fleming"),
     (r"pocock", "pocock"),
-    (r"\bsequential|\bgs[dt]\b|haybittle|peto|lan.?demets|alpha.?spending|\bsprt\b", ""),
+    (
+        r"group.?sequential|(?<!holm.)(?<!non.)\bsequential(?= (?:test|design|probability|analysis)|\s*(?:[,;.]|$))"
+        r"|\bgs[dt]\b|haybittle|peto|lan.?demets|alpha.?spending|\bsprt\b",
+        "",
+    ),
 )
-DENIED = r"\b(?:no|not|never|without)\b[^,;.()]*"  # "fixed; no Pocock", "not at any time"
+# "fixed; no Pocock", "not at any time", before a rule's name
+DENIED = r"\b(?:no|non|not|never|without)(?:[\s-]+(?:an?|any|at|be|by|looked|read))*[\s-]+$"
 COMPARED = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "variables_changed", "tails", "alpha", "power", "mde",
     "method", "split", "looks_planned", "guardrail_metrics", "planned_n", "allocation",
@@ -76,9 +81,13 @@ class Card(NamedTuple):
 
 def rule_of(method: str) -> Rule | Literal[""]:
     """The rule for looks that a register's method names: "fixed" where it names none, "" where it is none of ours."""
-    said = re.sub(DENIED, "", method, flags=re.IGNORECASE)
-    named = (rule for pattern, rule in RULE_PATTERNS if re.search(pattern, said, re.IGNORECASE))
-    return next(named, "fixed")
+    return next((rule for pattern, rule in RULE_PATTERNS if is_named(pattern, method)), "fixed")
+
+
+def is_named(pattern: str, method: str) -> bool:
+    """Whether a method names what a pattern finds, and not only to say that it is not that."""
+    found = re.finditer(pattern, method, re.IGNORECASE)
+    return any(not re.search(DENIED, method[: one.start()], re.IGNORECASE) for one in found)
 
 
 def register(ws: Workspace, plan: Plan, *, start: date | None = None) -> Registered:
@@ -254,11 +263,12 @@ def edited(ws: Workspace) -> tuple[str, ...]:
     said = [*faults]
     said += [f"{one} was changed after it was registered" for one, card in cards.items() if not card.is_as_registered]
     rows = rows_of(ws.register("experiments")) if ws.has("experiments") else []
+    there = {name.rpartition(".")[0] for name in ws.kept(CARDS)} | {*cards}
     for row in rows:
         one = str(row["id"])
         if one in cards:
             said += _unlike(row, cards[one])
-        elif row.get("fingerprint") is not None:
+        elif ws.is_folder and row.get("fingerprint") is not None and one not in there:
             said.append(f"{one} was registered with a card, and {CARDS} holds none of it")
     ids = {str(row["id"]) for row in rows}
     said += [f"{one} has a card, and no row in the register" for one in cards if one and one not in ids]
@@ -273,22 +283,14 @@ def _unlike(row: Row, card: Card) -> Iterator[str]:
         yield f"the fingerprint of {row['id']} in the register is not that of its card"
         return
     if card.is_as_registered:
-        for column, told in _registered(row, card).items():
-            there = row.get(column)
+        declared = row_of(card.plan, card.id)
+        for column in COMPARED:
+            there, told = row.get(column), declared[column]
             if _plain(column, there) != _plain(column, told):
                 yield (
                     f"{row['id']} has {column} '{shown(cell_text(there))}' in the register and "
-                    f"'{shown(cell_text(told))}' on its card"
+                    f"'{shown(cell_text(told))}' by its card"
                 )
-
-
-def _registered(row: Row, card: Card) -> dict[str, Any]:
-    """What a row of the register must hold by its card."""
-    told = row_of(card.plan, card.id, start=row.get("start"))
-    found = {column: told[column] for column in COMPARED}
-    if row.get("planned_end") is not None and told["planned_end"] is not None:
-        found["planned_end"] = told["planned_end"]
-    return found | ({"is_holdout": False} if row.get("is_holdout") else {})
 
 
 def _plain(column: str, value: Any) -> Any:
@@ -296,6 +298,8 @@ def _plain(column: str, value: Any) -> Any:
     if column == "split" and value is not None:
         with suppress(UserError):  # what is no split is compared as it stands
             return tuple(round(share, 6) for share in split_of(value))
+    if column == "guardrail_metrics":
+        return sorted(" ".join(name.split()).casefold() for name in cell_text(value).split(";"))
     return " ".join(cell_text(value).split()).casefold()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,13 +12,14 @@ from martech_lib.core.rows import Row
 from martech_lib.core.spoken import count, listed
 from martech_lib.core.stats import Sample
 from martech_lib.core.workspace import Workspace
+from martech_lib.experiments.gate import asked_for_direction
 from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
 from martech_lib.experiments.metrics import Metric, metric_of
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import planned_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
-from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, cards_of, rule_of
+from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, cards_of, is_named, rule_of
 from martech_lib.experiments.results import row_of_id
 from martech_lib.experiments.rule_audit import is_bandit
 
@@ -70,7 +70,7 @@ def _unreadable(row: Row) -> str:
     if is_bandit(row):
         return "the register has it as a bandit, whose arms differ in when their users came"
     method = str(row.get("method") or "")
-    if not rule_of(method) or re.search(OTHERS, method, re.IGNORECASE):
+    if not rule_of(method) or is_named(OTHERS, method):
         return (
             f"its test and rule for looks are in the register as '{shown(method)}'; what is read are "
             f"{listed([*RULE_NAMES.values()])}"
@@ -111,12 +111,14 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
     size = row.get("mde")
     if size is None:
         raise UserError(f"{row['id']} has no mde, so that nothing says what it was planned for.")
+    if not metric.better:
+        raise UserError(f"{row['id']} cannot be read: {asked_for_direction(metric)} in primary_metric.")
     told: dict[str, Any] = {name: row.get(name) for name in KEPT}
     told |= {
         "name": str(row["id"]),
         "primary_metric": row["primary_metric"],
         "baseline": control.mean,
-        "mde": min(float(size), float(size) * (metric.better or 1)),  # most registers leave the sign of a fall out
+        "mde": min(float(size), float(size) * metric.better),  # most registers leave the sign of a fall out
         "relative": True,
         "sd": None if metric.kind == "rate" else control.var**0.5,
         "guardrail_metrics": row.get("guardrail_metrics"),

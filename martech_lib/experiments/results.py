@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
@@ -11,7 +11,7 @@ from martech_lib.core.rows import Row, rows_of
 from martech_lib.core.spoken import percent
 from martech_lib.experiments.declared import number_of
 from martech_lib.experiments.lines import Line
-from martech_lib.experiments.metrics import what_of
+from martech_lib.experiments.metrics import refuse_both_ways, what_of
 from martech_lib.experiments.register import cards_of
 
 if TYPE_CHECKING:
@@ -55,33 +55,39 @@ def record_decision(ws: Workspace, one: str, readout: Readout, *, on: date) -> s
 def _refuse_other_plan(ws: Workspace, row: Row, readout: Readout) -> None:
     """Raise UserError where the readout is not by the plan that was registered, as far as that is on record."""
     one, cards = str(row["id"]), cards_of(ws)[0]
-    registered = cards[one].fingerprint if one in cards else row.get("fingerprint")
-    if registered is not None:
+    on_record = [row.get("fingerprint"), cards[one].fingerprint if one in cards else None]
+    for registered in filter(None, on_record):
         if str(registered) != readout.plan.fingerprint:
             raise UserError(
                 f"The readout is not by the plan that was registered as {one}: its fingerprint is "
                 f"{readout.plan.fingerprint[:12]}…, registered was {shown(registered)[:12]}…."
             )
+    declared, read = row.get("primary_metric"), readout.plan.primary_metric
+    if declared is None:
         return
-    declared = row.get("primary_metric")
-    if declared is not None and what_of(str(declared)) != what_of(readout.plan.primary_metric):
+    if what_of(str(declared)) != what_of(read):
         raise UserError(
-            f"The readout is of {readout.plan.primary_metric}, and {one} is decided on {shown(declared)}: read it with "
+            f"The readout is of {read}, and {one} is decided on {shown(declared)}: read it with "
             "`experiments.read_registered`."
         )
+    refuse_both_ways([str(declared), read])
 
 
 def _refuse_other_program(rows: Sequence[Row], row: Row, readout: Readout) -> None:
     """Raise UserError where the readout is of an experiment that goes by another name."""
-    names = {str(row[name]) for name in ("id", "name") if row.get(name) is not None}
-    others = {str(other[name]) for other in rows for name in ("id", "name") if other.get(name) is not None} - names
-    has_plan = row.get("fingerprint") is not None
-    is_other = readout.program in others if has_plan else not names & {readout.program, readout.plan.name}
+    own = _names_of(row)
+    others = {name for other in rows for name in _names_of(other)} - own
+    read = {name.casefold() for name in (readout.program, readout.plan.name) if name}
+    is_other = readout.program.casefold() in others if row.get("fingerprint") is not None else not own & read
     if is_other:
         raise UserError(
-            f"The readout is of {shown(readout.program or readout.plan.name)}, not of {row['id']}: read it with "
-            f"`experiments.read_registered(ws, '{row['id']}')`."
+            f"The readout is of {shown(readout.program or readout.plan.name)}, not of {row['id']}; if it is the same "
+            f"experiment, read it by a plan whose name is '{shown(row.get('name') or row['id'])}'."
         )
+
+
+def _names_of(row: Row) -> set[str]:
+    return {str(row[name]).casefold() for name in ("id", "name") if row.get(name) is not None}
 
 
 def _day_after(readout: Readout, on: Any) -> date:
@@ -90,7 +96,7 @@ def _day_after(readout: Readout, on: Any) -> date:
     if not isinstance(on, date) or on != on:  # a day that is not known is a date and not equal to itself
         raise UserError(f"on came as '{shown(on)}'; allowed is a date, such as date(2026, 8, 31).")
     day = on.date() if isinstance(on, datetime) else on
-    if last is not None and day < last.date():
+    if last is not None and day < last.date() - timedelta(days=1):  # the log's clock may be ahead of the reader's
         raise UserError(f"on came as {day}, and users were put into the arms until {last.date()}; give a later day.")
     return day
 

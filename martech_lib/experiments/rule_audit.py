@@ -194,8 +194,9 @@ def _downstream(row: Row, _: float) -> Told:
     has_shipped = row.get("decision") == "ship"
     if has_shipped and row.get("stop_reason") == "guardrail":
         return "fail", "a guardrail stopped it, and it was shipped all the same"
-    if has_shipped and (harm := _harm(row)):
-        return "fail", f"shipped while {metric} {harm}"
+    is_sure, moved = _harm(row)
+    if has_shipped and is_sure:
+        return "fail", f"shipped while {metric} {moved}"
     blank = [] if metric else ["downstream_metric"]
     blank += [] if row.get("guardrail_metrics") else ["guardrail_metrics"]
     blank += ["downstream_effect"] if has_shipped and effect is None else []
@@ -203,19 +204,20 @@ def _downstream(row: Row, _: float) -> Told:
         return "unknown", f"{listed(blank)} {'is' if len(blank) == 1 else 'are'} blank"
     if has_shipped and metric and effect and not metric_of(metric).better:
         return "unknown", f"which way of {metric} is better is not clear from its name"
-    return "pass", f"{metric} and {listed(row['guardrail_metrics'])} are declared"
+    declared = f"{metric} and {listed(row['guardrail_metrics'])} are declared"
+    return "pass", f"{declared}; {metric} {moved}, which chance may have done" if has_shipped and moved else declared
 
 
-def _harm(row: Row) -> str:
-    """How the later metric moved the wrong way; "" where it did not, or its interval holds no change at all."""
+def _harm(row: Row) -> tuple[bool, str]:
+    """Whether the later metric surely moved the wrong way, and how; "" where it did not at all."""
     metric, effect = row.get("downstream_metric"), row.get("downstream_effect")
     if not metric or effect is None or effect * metric_of(metric).better >= 0:
-        return ""
+        return False, ""
     low, high = row.get("downstream_ci_low"), row.get("downstream_ci_high")
     moved = f"{'rose' if effect > 0 else 'fell'} by {percent(abs(effect))}"
     if low is None or high is None:
-        return f"{moved} (no interval is on record)"
-    return "" if min(low, high) <= 0 <= max(low, high) else f"{moved} ({percent(low)} to {percent(high)})"
+        return True, f"{moved} (no interval is on record)"
+    return not min(low, high) <= 0 <= max(low, high), f"{moved} ({percent(low)} to {percent(high)})"
 
 
 CHECKS: Mapping[str, Callable[[Row, float], Told]] = dict(

@@ -16,6 +16,7 @@ from martech_lib.core.spoken import listed, number, percent
 from martech_lib.core.stats import Sample, of_sums, uneven_split
 
 STOPS = 0.001  # p below which nothing is read
+LACKING = 0.05  # share of an arm's users of whom the past may be unknown for it to be compared
 DIGITS = 1e-7  # part of the squares of the past below which its spread is lost in the sums
 
 
@@ -67,26 +68,35 @@ def apart_before(arms: Sequence[Arm]) -> str:
     Args:
         arms: Control first.
     """
-    for arm in arms[1:]:
-        control, treated = past_of(arms[0]), past_of(arm)
+    past = [_past_of(arm) for arm in arms]
+    control = past[0]
+    for arm, treated in zip(arms[1:], past[1:], strict=True):
         if control is None or treated is None:
             continue
         p = compared(control, treated, level=1 - STOPS).difference.p * (len(arms) - 1)
         if p < STOPS:
+            way = "above" if treated.mean > control.mean else "below"
             return (
-                f"the users of arm {arm.arm} were others before it began: their pre_value is {treated.mean:,.4g} a "
-                f"user, the control's {control.mean:,.4g} (p {p:.1g} is below {STOPS:g}): find the fault in the "
-                "assignment or the logging before anything is read"
+                f"the users of arm {arm.arm} were others before it began: their pre_value lies "
+                f"{abs(treated.mean - control.mean):,.4g} a user {way} the control's {control.mean:,.6g} (p {p:.1g} is "
+                f"below {STOPS:g}): find the fault in the assignment or the logging before anything is read"
             )
     return ""
 
 
-def past_of(arm: Arm) -> Sample | None:
-    """What was known of an arm's users before; None where it is unknown of some, or its spread is lost in the sums."""
+def _past_of(arm: Arm) -> Sample | None:
+    """What was known of an arm's users before; None where too many lack it. A spread lost in the sums is the widest."""
     sums = next(iter(arm.sums.values()))
-    if sums.n_p < arm.n or sums.pp - sums.p**2 / arm.n <= DIGITS * sums.pp:
+    if sums.n_p < max(2, arm.n * (1 - LACKING)):
         return None
-    return of_sums(arm.n, sums.p, sums.pp)
+    known = of_sums(sums.n_p, sums.p, sums.pp)
+    return known._replace(var=max(known.var, DIGITS * sums.pp / sums.n_p))
+
+
+def has_spread(arm: Arm) -> bool:
+    """Whether the past of an arm's users differs enough, beside its size, for sums to hold it."""
+    sums = next(iter(arm.sums.values()))
+    return sums.pp - sums.p**2 / arm.n > DIGITS * sums.pp
 
 
 def _furthest(counts: dict[str, int], planned: dict[str, float]) -> str:

@@ -78,13 +78,14 @@ def _rank(line: Line, harm: Harm) -> tuple[bool, bool, bool, bool, float, str]:
 
 def _of_best(look: Look, best: Line, known: Sequence[Line], *, harm: Harm, mde: float, after: str) -> Verdict:
     of_best = harm.get(best.beside.arm, [])
-    if of_best and not best.is_gain and not look.is_last:
+    is_stopped = best.is_rejected or look.is_last
+    if of_best and not is_stopped:
         return Verdict("do not ship", f"Stop it: {_harm(of_best)}.", stop_reason="guardrail")
     if not look.number:
         return Verdict("keep running", f"Keep it running: {look.reason}.")
-    if best.is_loss and not (best.is_rejected or look.is_last):
+    if best.is_loss and not is_stopped:
         return Verdict("do not ship", f"Do not ship it: {_moved(best)}.", stop_reason="other")
-    if not (best.is_gain or best.is_loss or look.is_last):
+    if not is_stopped:
         still = _open(best, known)
         return Verdict("keep running", f"Keep it running: {still}, and the plan's boundary is not reached.")
     return _at_stop(best, known, of_best, mde=mde, after=after)._replace(stop_reason="planned")
@@ -97,7 +98,8 @@ def _at_stop(best: Line, known: Sequence[Line], harm: Sequence[Line], *, mde: fl
     if best.is_gain:
         return Verdict("ship", f"Ship {best.beside.arm}: {_moved(best)}.{after}")
     if best.is_loss:
-        return Verdict("do not ship", f"Do not ship it: {_moved(best)}.")
+        also = f", and {_harm(harm)}" if harm else ""
+        return Verdict("do not ship", f"Do not ship it: {_moved(best)}{also}.")
     if harm:
         return Verdict("do not ship", f"Do not ship it: {_open(best, known)}, and {_harm(harm)}.")
     return Verdict("inconclusive", f"Inconclusive: {_open(best, known)}.{_ruled_out(known, mde)}")

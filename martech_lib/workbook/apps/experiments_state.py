@@ -25,7 +25,7 @@ WHOLE = ("name", "primary_metric", "baseline", "mde")  # who gives these four ha
 HOW = (
     "split", "looks", "rule", "tails", "one_sided_reason", "alpha", "power", "many", "power_of", "method", "growth",
 )  # fmt: skip
-LOGS = ("assignments", "outcomes")
+READS = ("experiments", "assignments", "outcomes")
 BLANK: tuple[Any, ...] = ("", 0, 0.0, None)
 NO_WORKSPACE = "The workspace cannot be read: run `martech check` and mend what it names first."
 
@@ -53,6 +53,7 @@ class ExperimentsState:
         self._readouts: dict[str, Readout] = {}
         self._readable: tuple[str, ...] = ()
         self._experiment = ""
+        self._register_print = ""
         self._faults = {}
         self._attempt("workspace", self._gather)
         self._plan = first_plan(self._backlog or Backlog(reading_records=()))
@@ -151,10 +152,11 @@ class ExperimentsState:
     def record_decision(self) -> str:
         """Write what the readout decided into the register; where it stands, in words. Raises UserError."""
         readout = self._readout()
-        if any(readout.inputs[log] != self._workspace.fingerprint(log) for log in LOGS):
+        read = {**readout.inputs, "experiments": self._register_print}
+        if any(read[name] != self._print_of(name) for name in READS):
             raise UserError(
-                "The logs were written to since this page read them, and it would write down what they no longer say: "
-                "load the page again and look at the experiment first."
+                "The register or its logs were written to since this page read them, and it would write down what they "
+                "no longer say: load the page again and look at the experiment first."
             )
         where = experiments.record_decision(self._workspace, self._experiment, readout, on=date.today())
         self._read_again()
@@ -197,7 +199,15 @@ class ExperimentsState:
         given = {name: _written(getattr(self._plan, name)) for name in ASKED}
         return urlencode({name: text for name, text in given.items() if text})
 
+    def _print_of(self, name: str) -> str:
+        """Fingerprint of a table as it stands; "" where it is gone."""
+        try:
+            return self._workspace.fingerprint(name) if self._workspace.has(name) else ""
+        except OSError:
+            return ""
+
     def _gather(self) -> None:
+        self._register_print = self._print_of("experiments")
         self._backlog = experiments.backlog(self._workspace)
         self._record = experiments.record(self._workspace)
         self._readable = experiments.readable(self._workspace)
