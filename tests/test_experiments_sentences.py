@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
-from experiment_frames import PASSING, a_plan, line, read, with_events, world
+from experiment_frames import PASSING, a_plan, line, read, with_events, workspace_of, world
 
 from martech_lib import experiments
 from martech_lib.core.errors import UserError
@@ -126,7 +129,7 @@ def test_harm_without_a_relative_difference_is_told_in_points() -> None:
 @pytest.mark.parametrize(
     ("part", "said"),
     [(0.89, "this look was not declared"), (0.92, "It ended with 92 % of the planned units: it may miss what"),
-     (0.96, ""), (1.04, ""), (1.07, "It ran on to 107 % of the planned units.")],
+     (0.96, ""), (1.04, ""), (1.07, "Before its last day it has 107 % of the planned units.")],
 )  # fmt: skip
 def test_an_end_of_another_size_is_told_and_one_nearly_of_the_planned_size_is_not(part: float, said: str) -> None:
     n = round(N * part)
@@ -137,20 +140,37 @@ def test_an_end_of_another_size_is_told_and_one_nearly_of_the_planned_size_is_no
 
 def test_a_test_that_ran_on_says_what_daily_readings_cost() -> None:
     n, more = 2 * N, {name: 2 * hits for name, hits in EVENTS.items()}
-    found = read(with_events(more, {**more, "conversion": 600}, n))
-    assert (
-        found.decision == "ship" and "It ran on to 200 % of the planned units: read once that holds;" in found.sentence
-    )
+    logs = world(with_events(more, {**more, "conversion": 600}, n), days=28)
+    found = experiments.read(a_plan(), *logs)
+    assert found.decision == "ship"
+    assert "It ran on to 200 % of the planned units: read once that holds;" in found.sentence
     said = float(found.sentence.rsplit("until an effect shows it has ", 1)[1].split(" %")[0])
-    # World: 14 days, the planned units after 7 of them; then read at the end of every day.
+    early = experiments.read(a_plan(weekly_units=547, growth=1.0), *logs).sentence  # four weeks, and twice the traffic
+    assert "ran on" not in early and "before its last day" not in early, "it ended on its day"
+    assert "Before its last day it has 200 %" in experiments.read(a_plan(weekly_units=400), *logs).sentence
+    unknown = experiments.read(a_plan(weekly_units=None), *logs).sentence
+    assert unknown == found.sentence, "without weeks it could have ended when the planned units had come"
+    # World: 28 days, the planned units after 14 of them; then read at the end of every day.
     rng = np.random.default_rng(5)
-    paths = rng.normal(size=(100_000, 14)).cumsum(axis=1) / np.sqrt(np.arange(1, 15))
-    alarms = (np.abs(paths[:, 6:]) > 1.959964).any(axis=1).mean()
+    paths = rng.normal(size=(100_000, 28)).cumsum(axis=1) / np.sqrt(np.arange(1, 29))
+    alarms = (np.abs(paths[:, 13:]) > 1.959964).any(axis=1).mean()
     assert said == pytest.approx(100 * alarms, abs=0.5)
 
 
+@pytest.mark.parametrize(("end", "says"), [("2026-09-14", ""), ("2026-09-10", "It ran on to 120 %"), ("2026-09-30", "Before its last day it has 120 %")])  # fmt: skip
+def test_a_row_without_a_card_ends_on_its_planned_day(tmp_path: Path, end: str, says: str) -> None:
+    told = {"id": "T", "primary_metric": "conversion rate", "mde": 0.25, "planned_n": 2188, "start": "2026-09-01"}
+    put, happened = world(with_events({"conversion": 260}, {"conversion": 265}, round(1.2 * N)))
+    ws = workspace_of(
+        tmp_path, experiments=pd.DataFrame([{**told, "planned_end": end}]), assignments=put, outcomes=happened
+    )
+    found = experiments.read_registered(ws, "T")
+    assert found.decision == "inconclusive" and says in found.sentence
+    assert bool(says) == ("of the planned units" in found.sentence)
+
+
 def test_of_several_arms_that_ran_on_the_false_alarms_of_any_are_told() -> None:
-    plan = a_plan(split=(0.25,) * 4)
+    plan = a_plan(split=(0.25,) * 4, weekly_units=None)
     n = plan.total_units // 4 * 2
     arms = {name: (n, {"conversion": n // 5}) for name in ("control", "a", "b", "c")}
     told = experiments.read(plan, *world(arms)).sentence.split("until an effect shows it has up to ")[1]
@@ -165,7 +185,7 @@ def test_of_several_arms_that_ran_on_the_false_alarms_of_any_are_told() -> None:
 
 def test_a_test_that_ran_on_for_years_is_told_with_a_floor() -> None:
     more = {name: 2 * hits for name, hits in EVENTS.items()}
-    found = experiments.read(a_plan(), *world(with_events(more, more, 2 * N), days=1_400))
+    found = experiments.read(a_plan(weekly_units=None), *world(with_events(more, more, 2 * N), days=1_400))
     said = float(found.sentence.split("until an effect shows it has at least ")[1].split(" %")[0])
     rng = np.random.default_rng(7)
     steps = np.linspace(1, 2, 701)  # the end, and every day of as many again
@@ -173,7 +193,7 @@ def test_a_test_that_ran_on_for_years_is_told_with_a_floor() -> None:
     alarms = 100 * (np.abs(moves.cumsum(axis=1) / np.sqrt(steps)) > 1.959964).any(axis=1).mean()
     assert alarms - 3 < said < alarms + 1.8
     arms = dict.fromkeys(("control", "a", "b"), (3 * N, {"conversion": 600}))
-    many = experiments.read(a_plan(split=(1 / 3,) * 3), *world(arms, days=2_000))
+    many = experiments.read(a_plan(split=(1 / 3,) * 3, weekly_units=None), *world(arms, days=2_000))
     assert "until an effect shows it has about " in many.sentence, "a bound of some of the readings is none of all"
 
 

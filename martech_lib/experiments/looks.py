@@ -55,22 +55,25 @@ class Look(NamedTuple):
         return self.boundaries[-1]
 
 
-def look_of(plan: Plan, units: int, days: float | None) -> Look:
+def look_of(plan: Plan, units: int, days: float | None, *, planned_days: float | None = None) -> Look:
     """The look that so many units after so many days are.
 
     Args:
         plan: The plan.
         units: Users of all arms.
         days: Days from the first assignment to the last; None where unknown.
+        planned_days: How many it was to run; None for the plan's weeks.
     """
     share = units / plan.total_units
-    is_over = plan.weeks is not None and days is not None and days > plan.weeks * DAYS_OF_WEEK - 1
+    if planned_days is None and plan.weeks is not None:
+        planned_days = plan.weeks * DAYS_OF_WEEK
+    is_over = planned_days is not None and days is not None and days > planned_days - 1
     if plan.rule == "confidence_sequence":
         z, is_last = sequence_z(share, alpha=_pair_alpha(plan)), is_over or share >= 1 - EARLY
         return Look(plan.looks if is_last else 1, share, is_last, (share,), (share,), (z,))
     planned = plan.size.shares
     if is_over or share >= _end_from(plan):
-        return _at_end(plan, share, days)
+        return _at_end(plan, share, days, planned_days)
     place = min(range(plan.looks), key=lambda look: abs(planned[look] - share))
     is_declared = plan.rule != "fixed" and abs(planned[place] - share) <= OF_STEP / plan.looks
     if not is_declared:
@@ -86,12 +89,12 @@ def _end_from(plan: Plan) -> float:
     return 1 - min(EARLY, step / 2)
 
 
-def _at_end(plan: Plan, share: float, days: float | None) -> Look:
+def _at_end(plan: Plan, share: float, days: float | None, planned_days: float | None) -> Look:
     """The last look, which spends all that is left, wherever it comes."""
     before = tuple(planned for planned in plan.size.shares[:-1] if planned < share * (1 - NEAR_LOOK))
     shares, spends = (*before, share), (*before, 1.0)
     z = _held(plan, shares, spends, plan.size.alpha)
-    return Look(plan.looks, share, True, shares, spends, z, _of_other_size(plan, share, days))
+    return Look(plan.looks, share, True, shares, spends, z, _of_other_size(plan, share, days, planned_days))
 
 
 def _held(plan: Plan, shares: tuple[float, ...], spends: tuple[float, ...], alpha: float) -> tuple[float, ...]:
@@ -238,32 +241,45 @@ def _pair_alpha(plan: Plan) -> float:
     return plan.size.alpha * 2 / plan.tails
 
 
-def _of_other_size(plan: Plan, share: float, days: float | None) -> str:
+def _of_other_size(plan: Plan, share: float, days: float | None, planned_days: float | None) -> str:
+    """What to know of an end that came early or late; whole weeks that bring more units than needed are no late end."""
     if share < 1 - UNTOLD:
         ended = "it ended" if share >= _end_from(plan) else "its weeks are over"
         return f"{ended} with {percent(share, 0)} of the planned units: it may miss what it was to see"
     if share <= 1 + UNTOLD:
         return ""
-    ran_on = f"it ran on to {percent(share, 0)} of the planned units"
-    days_since = 0 if days is None else round(days * (1 - 1 / share))
-    if not days_since:
-        return ran_on
-    alarms = _read_on(plan, share, min(days_since, MOST_AGAIN))
-    is_all, is_bound = days_since <= MOST_AGAIN, len(plan.split) > TWO_ARMS
+    many = f"{percent(share, 0)} of the planned units"
+    if days is None:
+        return f"it ran on to {many}"
+    ran = math.floor(days) + 1  # days of the calendar, also where the log holds no hours
+    if planned_days is None or ran < planned_days:
+        begun = "it ran on to" if planned_days is None else "before its last day it has"
+        return f"{begun} {many}{_of_reading_on(plan, ran, ran / share)}"
+    beyond = _of_reading_on(plan, ran, planned_days)
+    return f"it ran on to {many}{beyond}" if beyond else ""
+
+
+def _of_reading_on(plan: Plan, days: int, until: float) -> str:
+    """What it costs to read a test of so many days daily since the day on which it could have ended; "" for the day."""
+    since = round(days - until)
+    if since < 1:
+        return ""
+    alarms = _read_on(plan, days / until, min(since, MOST_AGAIN))
+    is_all, is_bound = since <= MOST_AGAIN, len(plan.split) > TWO_ARMS
     bound = ("up to " if is_bound else "") if is_all else ("about " if is_bound else "at least ")
     return (
-        f"{ran_on}: read once that holds; read on every day since its end until an effect shows it has {bound}"
+        f": read once that holds; read on every day since its end until an effect shows it has {bound}"
         f"{percent(alarms)} false alarms in place of {percent(plan.alpha)}"
     )
 
 
-def _read_on(plan: Plan, share: float, times: int) -> float:
-    """False alarms of a plan that is read so many times more, evenly up to a share of its units.
+def _read_on(plan: Plan, longer: float, times: int) -> float:
+    """False alarms of a plan that is read so many times more, evenly, while it runs so many times as long.
 
     Of several arms a bound: that of arms without a control in common, which are mistaken at least as often together
     (two-sided by Royen, 2014; one-sided by Pitt, 1982).
     """
-    more = tuple(1 + (share - 1) * (k + 1) / times for k in range(times))
+    more = tuple(1 + (longer - 1) * (k + 1) / times for k in range(times))
     again = walk((*plan.size.shares, *more), (*plan.boundaries, *plan.boundaries[-1:] * times), tails=plan.tails)
     of_one = float(again.stopping(0.0).rejects[0])
     return float(1 - (1 - of_one) ** (len(plan.split) - 1))

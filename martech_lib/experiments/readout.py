@@ -94,7 +94,9 @@ def _names_of(exploratory: Any) -> list[str]:
     return [*names]
 
 
-def read_counted(plan: Plan, found: Counted, roles: Roles, *, shares: Shares, fault: str = "") -> Readout:
+def read_counted(
+    plan: Plan, found: Counted, roles: Roles, *, shares: Shares, fault: str = "", planned_days: float | None = None
+) -> Readout:
     """Read what was counted; see `read`.
 
     Args:
@@ -103,6 +105,7 @@ def read_counted(plan: Plan, found: Counted, roles: Roles, *, shares: Shares, fa
         roles: The metrics by role.
         shares: The arms' planned shares by the log, where it holds them.
         fault: Why it must not be read, in words; "" where nothing is known.
+        planned_days: How many it was to run; None for the plan's weeks.
     """
     arms = _placed(in_order(found.arms), plan.split, shares)
     srm = sample_ratio(_beside_plan(plan, arms), plan.split, found.by_day)
@@ -111,7 +114,7 @@ def read_counted(plan: Plan, found: Counted, roles: Roles, *, shares: Shares, fa
         return _readout(plan, srm, None, (), found, refused(fault))
     if waiting := _waiting(plan, found):
         return _readout(plan, srm, None, (), found, Verdict("keep running", f"Keep it running: {waiting}."))
-    look = look_of(plan, sum(arm.n for arm in arms), _days(found))
+    look = look_of(plan, sum(arm.n for arm in arms), _days(found), planned_days=planned_days)
     lines = lines_of(plan, look, arms, roles)
     told = verdict(look, lines, mde=plan.relative_effect, curse=curse_of(plan, look))
     return _readout(plan, srm, look, lines, found, told)

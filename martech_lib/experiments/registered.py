@@ -61,8 +61,16 @@ def read_registered(ws: Workspace, one: str) -> Readout:
     control = sample_of(roles["primary"][0], in_order(found.arms)[0])
     plan = plan_of_row(row, control)
     shares = planned_shares(assignments, one)
-    told = read_counted(plan, found, roles, shares=shares, fault=_unreadable(row))
+    told = read_counted(
+        plan, found, roles, shares=shares, fault=_unreadable(row), planned_days=_planned_days(row)
+    )  # fmt: skip
     return replace(told, inputs=inputs, program=one)
+
+
+def _planned_days(row: Row) -> float | None:
+    """How many days a row was to run; None where it does not say."""
+    start, end = row.get("start"), row.get("planned_end")
+    return None if start is None or end is None or end < start else float((end - start).days + 1)
 
 
 def _unreadable(row: Row) -> str:
