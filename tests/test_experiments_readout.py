@@ -275,7 +275,7 @@ def test_a_test_that_ran_out_of_weeks_says_so() -> None:
     arms = with_events({"conversion": 60}, {"conversion": 61}, 300)
     found = experiments.read(a_plan(), *world(arms, days=15))
     assert found.look is not None and found.look.is_last
-    assert found.look.reason == "its weeks are over with 27 % of the planned units: it may miss what it was to see"
+    assert found.look.reason == "its weeks are over with 27 % of the planned units: its power is less than planned"
     assert found.decision == "inconclusive"
 
 

@@ -192,6 +192,11 @@ def test_a_row_without_a_card_takes_its_own_readout_alone(tmp_path: Path) -> Non
     )  # fmt: skip
     with pytest.raises(UserError, match="One metric came as .* name it one way"):
         experiments.record_decision(ws, "X-007", both_ways, on=DAY)
+    of_another = experiments.read(
+        a_plan(**{**PASSING, "name": "T"}), put.assign(program="X-008"), happened, program="X-008"
+    )
+    with pytest.raises(UserError, match="The readout is of X-008, not of X-007"):
+        experiments.record_decision(ws, "X-007", of_another, on=DAY)
     renamed = put.assign(program="form_v2")
     with pytest.raises(UserError, match="is of form_v2, not of X-007"):
         plan = a_plan(**{**PASSING, "name": "form_v2"})
@@ -330,7 +335,11 @@ def test_a_first_day_is_a_day(tmp_path: Path) -> None:
         ("two proportions with no continuity correction and Pocock boundaries", "pocock"), ("non-Pocock", "fixed"),
         ("z-test without pooling - O'Brien-Fleming", "obrien_fleming"), ("fixed horizon (non-sequential)", "fixed"),
         ("Welch, fixed horizon, Holm sequential", "fixed"), ("sequential enrolment; fixed horizon", "fixed"),
-        ("sequential test, 3 looks", ""), ("without any group-sequential rule", "fixed"),
+        ("sequential test, 3 looks", ""), ("sequential z-test", ""), ("sequential (5 looks)", ""),
+        ("fixed, not O'Brien-Fleming", "fixed"), ("no Pocock or O'Brien-Fleming", "fixed"), ("not Haybittle-Peto", "fixed"),
+        ("fixed, no Lan-DeMets alpha spending", "fixed"), ("sequential Bonferroni", "fixed"),
+        ("fixed; without the Pocock boundary", "fixed"), ("fixed (no use of Pocock)", "fixed"),
+        ("fixed; do not use alpha spending", "fixed"), ("without any group-sequential rule", "fixed"),
     ],
 )  # fmt: skip
 def test_rules_for_looks_go_by_their_names(method: str, rule: str) -> None:

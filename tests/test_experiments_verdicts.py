@@ -97,7 +97,7 @@ def test_a_test_that_ended_short_says_so() -> None:
     arms = with_events({"conversion": 60}, {"conversion": 110}, 300)
     found = experiments.read(a_plan(), *world(arms, days=15))
     assert found.decision == "ship"
-    assert found.sentence.endswith("Its weeks are over with 27 % of the planned units: it may miss what it was to see.")
+    assert found.sentence.endswith("Its weeks are over with 27 % of the planned units: its power is less than planned.")
 
 
 def test_one_user_in_an_arm_is_too_few() -> None:
@@ -191,3 +191,17 @@ def test_the_first_users_of_a_large_test_are_read(per_user: int) -> None:
     guarded = line(found, "click per user")
     assert found.decision == "keep running" and not guarded.is_rejected
     assert guarded.beside.difference is not None and guarded.beside.difference.lower == 0
+
+
+def test_an_arm_that_wins_by_harm_does_not_end_a_test_whose_other_arm_is_open() -> None:
+    plan = a_plan(**{**PASSING, "rule": "pocock", "looks": 2}, split=(1 / 3,) * 3)
+    n = plan.total_units // 6
+    events = {"conversion": n // 5, "paid": n // 10, "unsubscribe": n // 50}
+    arms = {
+        "control": (n, events),
+        "a": (n, {**events, "conversion": n // 3, "unsubscribe": n // 4}),
+        "b": (n, {**events, "conversion": n // 5 + n // 50}),
+    }
+    found = experiments.read(plan, *world(arms, days=7))
+    assert (found.decision, found.arm, found.stop_reason) == ("keep running", "b", "")
+    assert "Stop a: it raises unsubscribe rate" in found.sentence

@@ -76,6 +76,21 @@ def test_a_register_that_somebody_else_wrote_or_logs_that_are_gone_stop_the_writ
         anew.record_decision()
 
 
+def test_what_others_wrote_is_read_again_when_the_page_writes_itself(folder: Path) -> None:
+    (folder / "plans" / "X-001.yaml").unlink()
+    rows = pd.read_csv(folder / "experiments.csv", dtype="string").drop(columns="fingerprint")
+    rows.to_csv(folder / "experiments.csv", index=False)
+    state = ExperimentsState(Workspace.open(folder), TWENTY_TO_25)
+    assert state.page is not None and state.page.readout is not None and state.page.readout.decision == "ship"
+    rows.assign(method="Bayesian").to_csv(folder / "experiments.csv", index=False)
+    state.ask(**{**TWENTY_TO_25, **PASSING, "name": "Another"})
+    state.register()
+    assert state.page.readout.decision == "refused"
+    with pytest.raises(UserError, match="X-001 is not decided: Not read: its test and rule for looks"):
+        state.record_decision()
+    assert "decision" not in row(folder) or pd.isna(row(folder)["decision"])
+
+
 def test_another_plan_registered_by_the_page_itself_does_not_stop_the_writing(folder: Path) -> None:
     state = ExperimentsState(Workspace.open(folder), TWENTY_TO_25)
     state.ask(**{**TWENTY_TO_25, **PASSING, "name": "Another"})

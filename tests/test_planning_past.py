@@ -48,10 +48,22 @@ def test_arms_of_other_users_are_not_read() -> None:
     assert read(ASSIGNMENTS.assign(pre_value=some)).decision != "refused"
 
 
-def test_arms_by_chance_are_refused_for_their_past_as_rarely_as_told() -> None:
-    rng, refusals, runs = np.random.default_rng(3), 0, 4_000
+PASTS = {
+    "normal": lambda rng, n: rng.normal(size=n),
+    "few pay": lambda rng, n: (rng.random(n) < 0.05) * rng.lognormal(3.5, 1.2, size=n),
+    "few pay, below 0": lambda rng, n: (rng.random(n) < 0.05) * rng.lognormal(3.5, 1.2, size=n) - 5,
+    "rare": lambda rng, n: (rng.random(n) < 0.01) * 1.0,
+    "heavy": lambda rng, n: rng.pareto(2, size=n),
+}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.9])
+@pytest.mark.parametrize("past", PASTS)
+def test_arms_by_chance_are_hardly_ever_refused_for_their_past(past: str, share: float) -> None:
+    rng, refusals, runs, n = np.random.default_rng(3), 0, 2_000, 2_000
     for _ in range(runs):
-        told = (rng.lognormal(0, 1, size=n) for n in (400, 400))
-        sums = [Sums(0, 0, 0, 0, 0, 0, p.sum(), (p**2).sum(), 0, p.size, 0, 0) for p in told]
-        refusals += bool(apart_before([Arm(name, 400, {"": one}) for name, one in zip("ct", sums, strict=True)]))
+        drawn = PASTS[past](rng, n)
+        parts = (drawn[: int(n * share)], drawn[int(n * share) :])
+        sums = [Sums(0, 0, 0, 0, 0, 0, p.sum(), (p**2).sum(), 0, p.size, 0, 0) for p in parts]
+        refusals += bool(apart_before([Arm(name, s.n_p, {"": s}) for name, s in zip("ct", sums, strict=True)]))
     assert refusals / runs < 0.001 + 3 * (0.001 / runs) ** 0.5

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -238,40 +237,6 @@ def test_columns_of_several_kinds_are_read_as_text() -> None:
     assert line(found, arm="7").beside.difference == plain.difference
     events = OUTCOMES["event"].astype(object).where(OUTCOMES.index > 0, 5)
     assert line(read(happened=OUTCOMES.assign(event=events))).beside.control.mean == pytest.approx(59 / N)
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [[True, 1], [[1], "a"], [[1], ["a"]], [{"a": 1}, 2], [10**30, 1], [1j, 2j], [pd.Period("2026-01"), None],
-     [Decimal("1.5"), True], [pd.Interval(0, 1)] * 2],
-    ids=repr,
-)  # fmt: skip
-def test_odd_values_are_in_nobodys_way_where_they_are_not_needed_and_told_where_they_are(odd: list[Any]) -> None:
-    values = pd.Series(odd * N, dtype=object).infer_objects()
-    assert line(read(ASSIGNMENTS.assign(note=values))).beside.difference == line(read()).beside.difference
-    for needed in ("pre_value", "planned_share"):
-        with pytest.raises(UserError, match=rf"{needed} of assignments came as .*; allowed are numbers"):
-            read(ASSIGNMENTS.assign(**{needed: values}))
-    with pytest.raises(UserError, match="allowed is one named control or holdout"):
-        read(ASSIGNMENTS.assign(arm=values))
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [pd.cut(np.arange(600.0), 3), pd.Categorical([1, "a"] * 300), np.ones(600, "float16"), np.ones(600, "longdouble"),
-     pd.Categorical(pd.period_range("2026-01", periods=600, freq="D")), pd.arrays.SparseArray([1.0] * 600),
-     [UUID(int=n) for n in range(600)]],
-    ids=lambda odd: str(getattr(odd, "dtype", "uuid"))[:20],
-)  # fmt: skip
-def test_columns_of_odd_types_are_read(odd: Any) -> None:
-    assert line(read(ASSIGNMENTS.assign(note=odd))).beside.difference == line(read()).beside.difference
-    assert line(read(ASSIGNMENTS.assign(note=1).rename(columns={"note": 0}))).beside.arm == "treated"
-
-
-def test_users_named_by_uuid_are_found_in_both_logs() -> None:
-    named = {user: UUID(int=place) for place, user in enumerate(ASSIGNMENTS["user_id"])}
-    logs = (frame.assign(user_id=frame["user_id"].map(named)) for frame in (ASSIGNMENTS, OUTCOMES))
-    assert line(read(*logs)).beside.difference == line(read()).beside.difference
 
 
 def test_a_column_that_comes_twice_is_told() -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 HELD = (str, int, float, bool, bytes, Decimal, date, np.number, np.bool_)  # kinds of objects that engines hold
+NUMBERS = (int, float, Decimal, np.number)
+EXACT = 2**53  # whole numbers up to which floats hold every one
 MICROSECONDS = 6  # digits of a second, in both tables: what is rounded differently changes places
 
 
@@ -38,11 +40,13 @@ def as_table(given: Any, name: str, required: Sequence[str], *, time: str = "ts"
         raise UserError(f"{name} came as {type(given).__name__}; allowed is an Ibis table or a pandas frame.")
     for column in required:
         if column not in given.columns:
-            hint = did_you_mean(column, list(given.columns))
+            hint = did_you_mean(column, list(map(str, given.columns)))
             raise UserError(f"{name} has no column {column}{hint or '.'} It has {', '.join(map(str, given.columns))}.")
     if len(set(given.columns)) < len(given.columns):
         raise UserError(f"{name} has two columns of one name: {', '.join(map(str, given.columns))}.")
     table = ibis.memtable(_framed(given, name, time)) if isinstance(given, pd.DataFrame) else given
+    if table[time].type().is_date():
+        table = table.mutate(**{time: table[time].cast("timestamp")})
     if not table[time].type().is_timestamp():
         raise UserError(f"{time} of {name} came as {table[time].type()}; allowed are timestamps.")
     return table
@@ -102,11 +106,23 @@ def _plain(column: pd.Series, name: Any) -> pd.Series:
         column = column.astype(column.dtype.subtype)
     if isinstance(column.dtype, pd.CategoricalDtype) and not _is_all_text(column.dtype.categories):
         column = column.astype(object)
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
-    if kind == "f":
+    if name == "user_id" and (whole := _as_whole(column)) is not None:
+        return whole
+    if getattr(column.dtype, "kind", "") == "f":
         return column.astype("float64")  # engines have no half and no long one
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
     is_strange = kind == "c" or isinstance(column.dtype, (pd.PeriodDtype, pd.IntervalDtype))
     return column.astype("string") if is_strange or (kind == "O" and _is_odd(column, name)) else column
+
+
+def _as_whole(ids: pd.Series) -> pd.Series | None:
+    """Ids that are numbers, some of them written as 7.0, as whole ones; None where they are of one kind, or none."""
+    kinds = set(ids.dropna().map(type)) if pd.api.types.is_object_dtype(ids.dtype) else set()
+    if len(kinds) < 2 or not all(issubclass(kind, NUMBERS) and kind is not bool for kind in kinds):
+        return None
+    known = ids.dropna()
+    is_whole = all(number == int(number) and abs(number) < EXACT for number in known if number == number)
+    return ids.map(int, na_action="ignore").astype("Int64") if is_whole else None
 
 
 def _is_all_text(values: pd.Index) -> bool:

@@ -244,8 +244,8 @@ def _pair_alpha(plan: Plan) -> float:
 def _of_other_size(plan: Plan, share: float, days: float | None, planned_days: float | None) -> str:
     """What to know of an end that came early or late; whole weeks that bring more units than needed are no late end."""
     if share < 1 - UNTOLD:
-        ended = "it ended" if share >= _end_from(plan) else "its weeks are over"
-        return f"{ended} with {percent(share, 0)} of the planned units: it may miss what it was to see"
+        begun = "it was read" if share >= _end_from(plan) else "its weeks are over"
+        return f"{begun} with {percent(share, 0)} of the planned units: its power is less than planned"
     if share <= 1 + UNTOLD:
         return ""
     many = f"{percent(share, 0)} of the planned units"

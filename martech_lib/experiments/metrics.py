@@ -22,10 +22,12 @@ HARM = (
     r"|costs?|fail(?:s|ing)?|no ?shows?|opt(?:ed)? ?outs?|returned|support tickets?|time(?:d)? ?outs?)\b"
 )
 # "no errors", "crash-free", "churn save": nobody knows whether the harm is counted, or that it did not come.
+UNDONE = r"(?:avoid|prevent|reactivat|recover|reduc|resol[uv]|sav|win ?back)\w*"
 TURNED = re.compile(
-    rf"\b(?:avoided|low(?:er)?|no|non|not|prevented|reactivated|recovered|reduced|resolved|saved|without|zero) {HARM}"
-    rf"|{HARM}(?: \w+)*? (?:avoid\w*|free|prevent\w*|reactivat\w*|recover\w*|reduc\w*|resol\w+|sav(?:e|es|ed|ings?)"
-    r"|win ?backs?)\b"
+    rf"\b(?:free of|never|no|not|without|zero)(?: \w+){{0,2}} {HARM}|\b(?:low(?:er)?|non|{UNDONE}) {HARM}"
+    rf"|\b{UNDONE}(?: \w+)? (?:from|of) (?:\w+ )?{HARM}"
+    rf"|{HARM}(?: \w+)*? (?:{UNDONE}|averted|click\w*|deflect\w*|e ?mails?|fixed|free|not|offers?|open\w*|retained)\b"
+    r"|\b(?:anti|de|un) ?(?:bounc|cancel|churn|crash|disput|spam)\w*|\breturned (?:customer|to|user|visit)\w*"
 )
 DIRECTION = re.compile(r"\s*\((lower|higher) is better\)$", re.IGNORECASE)
 

@@ -28,16 +28,19 @@ RULE_NAMES = {
 # How registers write a rule down -> our name of it; "" for a rule that allows looks and is none of ours.
 RULE_PATTERNS: Sequence[tuple[str, Rule | Literal[""]]] = (
     (r"confidence.sequence|any.?time|always.valid|\bm-?sprt\b", "confidence_sequence"),
-    (r"o.?brien|fleming|\bobf\b", "obrien_fleming"),
+    (r"o.?brien(?:\W{1,3}fleming)?|fleming|\bobf\b", "obrien_fleming"),
     (r"pocock", "pocock"),
     (
-        r"group.?sequential|(?<!holm.)(?<!non.)\bsequential(?= (?:test|design|probability|analysis)|\s*(?:[,;.]|$))"
-        r"|\bgs[dt]\b|haybittle|peto|lan.?demets|alpha.?spending|\bsprt\b",
+        r"group.?sequential|(?<!holm.)\bsequential\b(?!.{1,3}(?:alloc|assign|bonf|enrol|holm|number|order|recruit|sampl))"
+        r"|\bgs[dt]\b|haybittle(?:\W{1,3}peto)?|peto|lan.?demets(?: alpha.?spending)?|alpha.?spending|\bsprt\b",
         "",
     ),
 )
-# "fixed; no Pocock", "not at any time", before a rule's name
-DENIED = r"\b(?:no|non|not|never|without)(?:[\s-]+(?:an?|any|at|be|by|looked|read))*[\s-]+$"
+# "fixed; no Pocock", "not at any time", "no Pocock or OBF", before a rule's name
+DENIED = (
+    r"\b(?:no|non|not|never|without)(?:[\s-]+(?:an?|any|at|be|by|looked|of|read|the|use))*"
+    r"(?:[\s-]+[\w'’-]+(?: [\w'’-]+)?,? (?:or|nor))?[\s-]+$"
+)
 COMPARED = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "variables_changed", "tails", "alpha", "power", "mde",
     "method", "split", "looks_planned", "guardrail_metrics", "planned_n", "allocation",

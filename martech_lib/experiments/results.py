@@ -78,8 +78,8 @@ def _refuse_other_program(rows: Sequence[Row], row: Row, readout: Readout) -> No
     own = _names_of(row)
     others = {name for other in rows for name in _names_of(other)} - own
     read = {name.casefold() for name in (readout.program, readout.plan.name) if name}
-    is_other = readout.program.casefold() in others if row.get("fingerprint") is not None else not own & read
-    if is_other:
+    is_unnamed = row.get("fingerprint") is None and not own & read
+    if readout.program.casefold() in others or is_unnamed:
         raise UserError(
             f"The readout is of {shown(readout.program or readout.plan.name)}, not of {row['id']}; if it is the same "
             f"experiment, read it by a plan whose name is '{shown(row.get('name') or row['id'])}'."

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from martech_lib.core.arms import Arm
-from martech_lib.core.means import compared
+from martech_lib.core.arms import Arm, Sums
 from martech_lib.core.spoken import listed, number, percent
-from martech_lib.core.stats import Sample, of_sums, uneven_split
+from martech_lib.core.stats import normal_cdf, uneven_split
 
 STOPS = 0.001  # p below which nothing is read
 LACKING = 0.05  # share of an arm's users of whom the past may be unknown for it to be compared
+APART = 1e-5  # p below which arms were not one before: few users with large values in a small arm reach it by chance
 DIGITS = 1e-7  # part of the squares of the past below which its spread is lost in the sums
 
 
@@ -65,37 +65,46 @@ def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.Dat
 def apart_before(arms: Sequence[Arm]) -> str:
     """What is wrong where an arm's past lies further from the control's than chance has it; "" where it does not.
 
+    By the score test, whose variance is that of both arms together: a small arm of rare values is not believed to vary
+    less than the other.
+
     Args:
         arms: Control first.
     """
-    past = [_past_of(arm) for arm in arms]
-    control = past[0]
-    for arm, treated in zip(arms[1:], past[1:], strict=True):
-        if control is None or treated is None:
+    control = _past_of(arms[0])
+    for arm in arms[1:]:
+        if any(_past_of(one).n_p < one.n * (1 - LACKING) for one in (arms[0], arm)):
             continue
-        p = compared(control, treated, level=1 - STOPS).difference.p * (len(arms) - 1)
-        if p < STOPS:
-            way = "above" if treated.mean > control.mean else "below"
+        p = _p_of_past(control, _past_of(arm)) * (len(arms) - 1)
+        if p < APART:
+            first, second = (one.p / one.n_p for one in (control, _past_of(arm)))
+            way = "above" if second > first else "below"
             return (
                 f"the users of arm {arm.arm} were others before it began: their pre_value lies "
-                f"{abs(treated.mean - control.mean):,.4g} a user {way} the control's {control.mean:,.6g} (p {p:.1g} is "
-                f"below {STOPS:g}): find the fault in the assignment or the logging before anything is read"
+                f"{abs(second - first):,.4g} a user {way} the control's {first:,.6g} (p {p:.1g} is below {APART:g}): "
+                "find the fault in the assignment or the logging before anything is read"
             )
     return ""
 
 
-def _past_of(arm: Arm) -> Sample | None:
-    """What was known of an arm's users before; None where too many lack it. A spread lost in the sums is the widest."""
-    sums = next(iter(arm.sums.values()))
-    if sums.n_p < max(2, arm.n * (1 - LACKING)):
-        return None
-    known = of_sums(sums.n_p, sums.p, sums.pp)
-    return known._replace(var=max(known.var, DIGITS * sums.pp / sums.n_p))
+def _past_of(arm: Arm) -> Sums:
+    return next(iter(arm.sums.values()))
+
+
+def _p_of_past(control: Sums, treated: Sums) -> float:
+    """p-value of the two pasts being one."""
+    n = control.n_p + treated.n_p
+    if not (control.n_p and treated.n_p):
+        return 1.0
+    squares, mean = (control.pp + treated.pp) / n, (control.p + treated.p) / n
+    var = max(squares - mean**2, DIGITS * squares)
+    gap = treated.p / treated.n_p - control.p / control.n_p
+    return 2 * normal_cdf(-abs(gap) / math.sqrt(var * (1 / control.n_p + 1 / treated.n_p))) if gap else 1.0
 
 
 def has_spread(arm: Arm) -> bool:
     """Whether the past of an arm's users differs enough, beside its size, for sums to hold it."""
-    sums = next(iter(arm.sums.values()))
+    sums = _past_of(arm)
     return sums.pp - sums.p**2 / arm.n > DIGITS * sums.pp
 
 

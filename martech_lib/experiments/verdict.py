@@ -54,7 +54,7 @@ def verdict(look: Look, lines: Sequence[Line], *, mde: float, curse: float) -> V
     if not known:
         return refused(primary[0].beside.reason)
     harm = _harm_by_arm(lines)
-    best = min(known, key=lambda line: _rank(line, harm))
+    best = min(known, key=lambda line: _rank(line, harm, is_last=look.is_last))
     after = _overstated(curse) + _may_harm(lines, best.beside.arm) + _unread(lines)
     told = _of_best(look, best, known, harm=harm, mde=mde, after=after)
     sentence = told.sentence + _of_others(look, best, known, harm) + _of_end(look)
@@ -69,11 +69,12 @@ def _harm_by_arm(lines: Sequence[Line]) -> Harm:
     return found
 
 
-def _rank(line: Line, harm: Harm) -> tuple[bool, bool, bool, bool, float, str]:
-    """A gain without harm first, then a gain, then what does no harm and loses nothing."""
+def _rank(line: Line, harm: Harm, *, is_last: bool) -> tuple[bool, bool, bool, bool, float, str]:
+    """A gain without harm first; then, at the end, a gain, and before it what may still become one without harm."""
     arm = line.beside.arm
     is_harmed = arm in harm
-    return (not line.is_gain or is_harmed, not line.is_gain, is_harmed, line.is_loss, line.p or 0.0, arm)
+    order = (not line.is_gain, is_harmed) if is_last else (is_harmed, not line.is_gain)
+    return (not line.is_gain or is_harmed, *order, line.is_loss, line.p or 0.0, arm)
 
 
 def _of_best(look: Look, best: Line, known: Sequence[Line], *, harm: Harm, mde: float, after: str) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from martech_lib import experiments
@@ -27,6 +27,7 @@ HOW = (
 )  # fmt: skip
 READS = ("experiments", "assignments", "outcomes")
 BLANK: tuple[Any, ...] = ("", 0, 0.0, None)
+T = TypeVar("T")
 NO_WORKSPACE = "The workspace cannot be read: run `martech check` and mend what it names first."
 
 
@@ -145,8 +146,7 @@ class ExperimentsState:
 
     def register(self, start: date | None = None) -> str:
         """Write the plan into the register; where it stands, in words. Raises UserError."""
-        done = experiments.register(self._workspace, self._plan, start=start)
-        self._read_again()
+        done = self._writing(lambda: experiments.register(self._workspace, self._plan, start=start))
         return f"Registered as {done.id}: {done.where}. Fingerprint {done.fingerprint[:12]}…"
 
     def record_decision(self) -> str:
@@ -158,21 +158,28 @@ class ExperimentsState:
                 "The register or its logs were written to since this page read them, and it would write down what they "
                 "no longer say: load the page again and look at the experiment first."
             )
-        where = experiments.record_decision(self._workspace, self._experiment, readout, on=date.today())
-        self._read_again()
+        where = self._writing(
+            lambda: experiments.record_decision(self._workspace, self._experiment, readout, on=date.today())
+        )
         return f"The decision of {self._experiment} was written down: {where}."
 
     def record_follow_up(self, effect: str, low: str, high: str) -> str:
         """Write what was found after launch into the register; where it stands, in words. Raises UserError."""
         self._readout()
-        where = experiments.record_follow_up(self._workspace, self._experiment, effect=effect, low=low, high=high)
-        self._read_again()
+        found = {"effect": effect, "low": low, "high": high}
+        where = self._writing(lambda: experiments.record_follow_up(self._workspace, self._experiment, **found))
         return f"The follow-up of {self._experiment} was written down: {where}."
 
-    def _read_again(self) -> None:
-        """Read the register again, which has changed."""
+    def _writing(self, act: Callable[[], T]) -> T:
+        """Write into the register and read it again; what others wrote meanwhile makes the readouts void."""
+        is_as_read = self._print_of("experiments") == self._register_print
+        done = act()
         self._attempt("workspace", self._gather)
+        if not is_as_read:
+            one, self._experiment, self._readouts = self._experiment, "", {}
+            self._attempt("experiment", lambda: self.choose(one))
         self._show()
+        return done
 
     def card(self) -> bytes:
         """The plan's card as a file: a draft, for only registering gives it an id."""
