@@ -60,6 +60,12 @@ def test_ids_of_which_some_are_written_as_floats_are_whole_numbers() -> None:
     assert line(read(put, happened.astype({"user_id": "string"}))).beside.difference == line(read()).beside.difference
 
 
+@pytest.mark.parametrize("strange", [float("inf"), 1.5, 2.0**60, Decimal("NaN"), None])
+def test_ids_that_are_no_whole_numbers_are_text_or_set_aside(strange: Any) -> None:
+    put = ASSIGNMENTS.assign(user_id=pd.Series([strange, *range(1, 2 * N)], dtype=object))
+    assert read(put, OUTCOMES.assign(user_id=range(len(OUTCOMES)))).counted.arms[0].n in (N - 1, N)
+
+
 def test_days_are_times() -> None:
     dated = ASSIGNMENTS.assign(assigned_at=ASSIGNMENTS["assigned_at"].dt.date)
     assert line(read(dated)).beside.difference == line(read()).beside.difference

@@ -121,7 +121,7 @@ def _as_whole(ids: pd.Series) -> pd.Series | None:
     if len(kinds) < 2 or not all(issubclass(kind, NUMBERS) and kind is not bool for kind in kinds):
         return None
     known = ids.dropna()
-    is_whole = all(number == int(number) and abs(number) < EXACT for number in known if number == number)
+    is_whole = all(abs(number) < EXACT and number == int(number) for number in known)
     return ids.map(int, na_action="ignore").astype("Int64") if is_whole else None
 
 
