@@ -76,13 +76,20 @@ class Walk(NamedTuple):
         return Stopping(up, down, seen)
 
     def beyond(self, look: int, z: float, drift: float) -> float:
-        """Probability of a result further up than this one, stops at earlier looks being further than later ones.
+        """Probability of a result further up than a stop at this look, or than an end without one.
 
-        The order of stages: Tsiatis, Rosner, Mehta (1984), Biometrics 40(3).
+        Stops upwards are further up than ends, these than stops downwards. Stops are ordered among each other by how
+        many standard deviations they lie above what the drift lets expect, so by likelihood ratio: Rosner, Tsiatis
+        (1988), Biometrika 75(4); Chang (1989), Biometrics 45(1).
         """
-        drifts = np.array([drift])
-        edges = (*self.z[:look], z)
-        return float(sum(self._beyond(earlier, edge, drifts)[0] for earlier, edge in enumerate(edges)))
+        if self.tails == 2 and z < -self.z[look]:
+            return 1 - self.beyond(look, -z, -drift)
+        if z > self.z[look]:
+            roots = [math.sqrt(share) for share in self.shares]
+            edges = [max(least, z + drift * (root - roots[look])) for least, root in zip(self.z, roots, strict=True)]
+        else:
+            edges = [*self.z[:-1], z]
+        return float(sum(self._beyond(at, edge, np.array([drift]))[0] for at, edge in enumerate(edges)))
 
     def _at(self, look: int, drifts: Array) -> tuple[Array, Array, Array]:
         step = self.shares[look] - _since(self.shares, self.z, look)

@@ -120,9 +120,9 @@ class Ends(NamedTuple):
 def ends_at(plan: Plan, look: Look, z: float, *, has_stopped: bool) -> Ends:
     """What a look leaves of an interval.
 
-    After a stop, or at the end, by the order of stages, whose intervals cover what they say; before that, and for
-    confidence sequences, as wide as the boundary, so that all looks together cover. So too where the earlier looks
-    would hardly have let a result come so far.
+    After a stop, or at the end, by the order of results, whose intervals cover what they say; before that, and for
+    confidence sequences, as wide as the boundary, so that all looks together cover. So too so far out that the earlier
+    looks would hardly have let a result come: nobody took them.
 
     Args:
         plan: The plan.
@@ -134,10 +134,7 @@ def ends_at(plan: Plan, look: Look, z: float, *, has_stopped: bool) -> Ends:
     is_beyond_all = look.number > 1 and abs(z) > FAR
     if plan.rule == "confidence_sequence" or is_beyond_all or not (has_stopped or look.is_last):
         return simple
-    by_stages = _by_stages(plan, look, z)
-    # So far out a test that was looked at as declared would have stopped before: nobody took the earlier looks.
-    is_seldom = _chance_to_come(plan, look, z) < SELDOM or min(by_stages.lower, by_stages.upper) < 0
-    return simple if is_seldom else by_stages
+    return simple if _chance_to_come(plan, look, z) < SELDOM else _by_order(plan, look, z)
 
 
 def at_ends(ends: Ends, plain: Difference, at_level: Callable[[float], Difference]) -> Difference:
@@ -198,42 +195,48 @@ def z_of(plain: Difference) -> float:
     return math.copysign(-normal_quantile(p / 2), plain.estimate) if p < 1 else 0.0
 
 
-def stages_of(plan: Plan, look: Look | None = None) -> Walk:
-    """The looks and boundaries of a plan as a walk; those up to a look where one is given."""
-    of = plan.size if look is None else look
-    return walk(of.shares, of.boundaries, tails=plan.tails)
+def stages_of(plan: Plan) -> Walk:
+    """The looks and boundaries of a plan as a walk."""
+    return walk(plan.size.shares, plan.size.boundaries, tails=plan.tails)
 
 
 def _chance_to_come(plan: Plan, look: Look, z: float) -> float:
     """Probability that no earlier look stops when the effect is the one that is seen."""
-    stops = stages_of(plan, look).stopping(z / math.sqrt(look.shares[-1]))
-    return float(1 - (stops.up + stops.down)[0, :-1].sum())
+    stops = _with_later(plan, look).stopping(z / math.sqrt(look.shares[-1]))
+    return float(1 - (stops.up + stops.down)[0, : len(look.shares) - 1].sum())
 
 
-def _by_stages(plan: Plan, look: Look, z: float) -> Ends:
-    """Median-unbiased estimate, exact interval and p-value by the order of stages."""
-    root, tail = math.sqrt(look.shares[-1]), plan.size.alpha / plan.tails
-    lower, middle, upper = _drifts_where(plan, look, z=z, chances=(tail, 0.5, 1 - tail))
-    above = stages_of(plan, look).beyond(len(look.shares) - 1, z, 0.0)
-    p = 2 * min(above, 1 - above) if plan.tails == 2 else above
+def _by_order(plan: Plan, look: Look, z: float) -> Ends:
+    """Median-unbiased estimate, exact interval and p-value by the order of results."""
+    of, place, root = _with_later(plan, look), len(look.shares) - 1, math.sqrt(look.shares[-1])
+    tail = plan.size.alpha / plan.tails
+    lower, middle, upper = (_drift_where(of, place, z, chance) for chance in (tail, 0.5, 1 - tail))
+    above = of.beyond(place, z, 0.0)
+    p = 2 * min(above, 1 - above) if plan.tails == 2 else min(above, 1.0)
     return Ends(z - lower * root, upper * root - z, z - middle * root, p)
 
 
-def _drifts_where(plan: Plan, look: Look, *, z: float, chances: tuple[float, ...]) -> tuple[float, ...]:
-    """The drifts under which a result this far up has these chances.
+def _with_later(plan: Plan, look: Look) -> Walk:
+    """The looks up to one, and those that were planned after it."""
+    later = () if look.is_last else plan.size.shares[len(look.shares) :]
+    shares, spends = (*look.shares, *later), (*look.spends, *later)
+    return walk(shares, _held(plan, shares, spends, plan.size.alpha), tails=plan.tails)
+
+
+def _drift_where(of: Walk, look: int, z: float, chance: float) -> float:
+    """The drift under which a result further up than this one has a chance.
 
     Solved on the scale of standard deviations, where the chance is nearly a straight line of the drift.
     """
     from scipy.optimize import brentq
 
-    of, place, root = stages_of(plan, look), len(look.shares) - 1, math.sqrt(look.shares[-1])
+    root, aim = math.sqrt(of.shares[look]), normal_quantile(chance)
 
-    def gap(drift: float, deviations: float) -> float:
-        chance = min(max(of.beyond(place, z, drift), LEAST_CHANCE), 1 - LEAST_CHANCE)
-        return normal_quantile(chance) - deviations
+    def gap(drift: float) -> float:
+        found = min(max(of.beyond(look, z, drift), LEAST_CHANCE), 1 - LEAST_CHANCE)
+        return normal_quantile(found) - aim
 
-    low, high = (z - FAR) / root, (z + FAR) / root
-    return tuple(float(brentq(gap, low, high, args=(normal_quantile(chance),))) for chance in chances)
+    return float(brentq(gap, (z - FAR) / root, (z + FAR) / root))
 
 
 def _pair_alpha(plan: Plan) -> float:
