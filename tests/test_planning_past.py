@@ -13,7 +13,7 @@ from martech_lib import experiments
 from martech_lib.core.arms import Arm, Sums
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
-from martech_lib.experiments.sample_ratio import apart_before
+from martech_lib.experiments.sample_ratio import APART, apart_before
 
 N = 300
 PLAN = a_plan(planned_units=2 * N)
@@ -42,10 +42,36 @@ def test_arms_of_other_users_are_not_read() -> None:
     assert found.decision == "refused" and "the users of arm treated were others before it began" in found.sentence
     assert len([*refused_rows(found.readings)]) == 3
     assert read(ASSIGNMENTS.assign(pre_value=before)).decision != "refused"
-    some = np.where(
-        np.arange(2 * N) % 7, before + apart, np.nan
-    )  # where it lacks of some, chance need not have its say
-    assert read(ASSIGNMENTS.assign(pre_value=some)).decision != "refused"
+    for every, is_read in ((16, True), (25, False)):  # where it lacks of more than 5 %, chance need not have its say
+        some = np.where(np.arange(2 * N) % every, before + apart, np.nan)
+        assert (read(ASSIGNMENTS.assign(pre_value=some)).decision != "refused") == is_read
+
+
+def arms_with(*pasts: np.ndarray) -> list[Arm]:
+    sums = [Sums(0, 0, 0, 0, 0, 0, p.sum(), (p**2).sum(), 0, p.size, 0, 0) for p in pasts]
+    return [Arm(name, s.n_p, {"": s}) for name, s in zip("ctuv", sums, strict=False)]
+
+
+def at(z: float) -> np.ndarray:
+    """A past of N users that lies so many standard errors above that of N users at(0)."""
+    around = np.resize([-1.0, 1.0], N)
+    return around + z * np.sqrt(2 / N) / np.sqrt(
+        1 - z**2 / (2 * N)
+    )  # the variance of both holds half of the gap squared
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_every_arm_is_held_to_the_control(place: int) -> None:
+    pasts = [at(0.0)] * 3
+    assert not apart_before(arms_with(*pasts))
+    pasts[place] = at(6.0)
+    assert f"arm {'ctu'[place]} were others" in apart_before(arms_with(*pasts))
+
+
+def test_more_arms_are_allowed_to_lie_further_off() -> None:
+    just = at(norm.isf(0.8 * APART / 2))
+    assert apart_before(arms_with(at(0.0), just))
+    assert not apart_before(arms_with(at(0.0), just, at(0.0)))
 
 
 PASTS = {
@@ -57,13 +83,11 @@ PASTS = {
 }
 
 
-@pytest.mark.parametrize("share", [0.5, 0.1, 0.9])
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.02, 0.98])
 @pytest.mark.parametrize("past", PASTS)
 def test_arms_by_chance_are_hardly_ever_refused_for_their_past(past: str, share: float) -> None:
     rng, refusals, runs, n = np.random.default_rng(3), 0, 2_000, 2_000
     for _ in range(runs):
         drawn = PASTS[past](rng, n)
-        parts = (drawn[: int(n * share)], drawn[int(n * share) :])
-        sums = [Sums(0, 0, 0, 0, 0, 0, p.sum(), (p**2).sum(), 0, p.size, 0, 0) for p in parts]
-        refusals += bool(apart_before([Arm(name, s.n_p, {"": s}) for name, s in zip("ct", sums, strict=True)]))
+        refusals += bool(apart_before(arms_with(drawn[: int(n * share)], drawn[int(n * share) :])))
     assert refusals / runs < 0.001 + 3 * (0.001 / runs) ** 0.5

@@ -12,7 +12,18 @@ from martech_lib.core.arms import Arm
 from martech_lib.core.many_arms import dunnett_p, holm
 from martech_lib.core.sequential import sequence_z
 from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
-from martech_lib.experiments.looks import MOST, Ends, Look, at_ends, ends_at, level_of_one, sequence_p, stages_of, z_of
+from martech_lib.experiments.looks import (
+    MOST,
+    Ends,
+    Look,
+    at_ends,
+    ends_at,
+    level_of,
+    level_of_one,
+    sequence_p,
+    stages_of,
+    z_of,
+)
 from martech_lib.experiments.measured import Beside, beside
 from martech_lib.experiments.metrics import Metric, metric_of, refuse_both_ways, what_of
 from martech_lib.experiments.plan import Plan
@@ -152,12 +163,15 @@ def _read_at(plan: Plan, look: Look, told: Beside, again: Callable[[float], Besi
         ends = Ends(ends.upper, ends.lower, -ends.middle, ends.p)
     read = cache(again)
     difference = at_ends(ends, told.difference, lambda level: _known(read(level).difference))
-    lift = None if told.lift is None else at_ends(ends, told.lift, lambda level: _known(read(level).lift))
+    widest = read(level_of(max(ends.lower, ends.upper)))
+    if told.lift is None or widest.lift is None:  # a ratio may have ends at one level and none at a higher one
+        return told._replace(difference=difference, lift=None, reason=widest.reason)
+    lift = at_ends(ends, told.lift, lambda level: _known(read(level).lift))
     return told._replace(difference=difference, lift=lift)
 
 
 def _known(told: Difference | None) -> Difference:
-    assert told is not None  # a comparison that is known at one level is known at every other
+    assert told is not None  # what is known at the widest level is known at every other
     return told
 
 

@@ -148,11 +148,11 @@ def at_ends(ends: Ends, plain: Difference, at_level: Callable[[float], Differenc
         at_level: The same at another confidence level.
     """
     told = plain._replace(
-        lower=at_level(_level(ends.lower)).lower, upper=at_level(_level(ends.upper)).upper, p=ends.p
+        lower=at_level(level_of(ends.lower)).lower, upper=at_level(level_of(ends.upper)).upper, p=ends.p
     )  # fmt: skip
     if abs(ends.middle) < NEAR:
         return told
-    beside = at_level(_level(abs(ends.middle)))
+    beside = at_level(level_of(abs(ends.middle)))
     return told._replace(estimate=beside.lower if ends.middle > 0 else beside.upper)
 
 
@@ -184,7 +184,7 @@ def _least_alpha(boundary: Callable[[float], float], reached: float) -> float:
     return float(brentq(lambda alpha: boundary(alpha) - reached, least, most, xtol=1e-7))
 
 
-def _level(deviations: float) -> float:
+def level_of(deviations: float) -> float:
     """Confidence level of an interval that reaches so many standard deviations to each side."""
     return 1 - 2 * normal_cdf(-min(deviations, MOST))
 

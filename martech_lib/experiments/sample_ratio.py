@@ -65,8 +65,8 @@ def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.Dat
 def apart_before(arms: Sequence[Arm]) -> str:
     """What is wrong where an arm's past lies further from the control's than chance has it; "" where it does not.
 
-    By the score test, whose variance is that of both arms together: a small arm of rare values is not believed to vary
-    less than the other.
+    Believed is the larger of two variances: that of both arms together, so that a small arm without any of the rare
+    values is not taken to vary less, and that of each arm, so that one with a few of them is not taken to be above.
 
     Args:
         arms: Control first.
@@ -93,13 +93,22 @@ def _past_of(arm: Arm) -> Sums:
 
 def _p_of_past(control: Sums, treated: Sums) -> float:
     """p-value of the two pasts being one."""
-    n = control.n_p + treated.n_p
     if not (control.n_p and treated.n_p):
         return 1.0
-    squares, mean = (control.pp + treated.pp) / n, (control.p + treated.p) / n
-    var = max(squares - mean**2, DIGITS * squares)
+    both = _spread(*(of + more for of, more in zip(_moments(control), _moments(treated), strict=True)))
+    together = both * (1 / control.n_p + 1 / treated.n_p)
+    apart = sum(_spread(*_moments(one)) / one.n_p for one in (control, treated))
     gap = treated.p / treated.n_p - control.p / control.n_p
-    return 2 * normal_cdf(-abs(gap) / math.sqrt(var * (1 / control.n_p + 1 / treated.n_p))) if gap else 1.0
+    return 2 * normal_cdf(-abs(gap) / math.sqrt(max(together, apart))) if gap else 1.0
+
+
+def _moments(of: Sums) -> tuple[float, float, float]:
+    return of.n_p, of.p, of.pp
+
+
+def _spread(n: float, total: float, squares: float) -> float:
+    """Variance, as far as the sums hold it."""
+    return max(squares / n - (total / n) ** 2, DIGITS * squares / n)
 
 
 def has_spread(arm: Arm) -> bool:
