@@ -98,7 +98,8 @@ def _measured(said: str) -> Metric:
 
 def _better_by_name(name: str) -> int:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # paymentFailed
-    said = re.sub(r"[\W_]+", " ", apart).casefold()
+    whole = re.sub(r"[\W_]+", " ", apart).casefold()
+    said = whole.partition(" per ")[0] or whole  # what is counted: in "unsubscribes per email" the emails undo nothing
     return 1 if not re.search(HARM, said) else 0 if TURNED.search(said) else -1
 
 
