@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from experiment_frames import PASSING, a_plan, line, read, with_events, workspac
 
 from martech_lib import experiments
 from martech_lib.core.errors import UserError
-from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.metrics import metric_of, refuse_both_ways
 
 N = 1094
 EVENTS = {"conversion": 219, "paid": 100, "unsubscribe": 50}
@@ -43,13 +45,13 @@ GUARDED = {"guardrail_metrics": ["unsubscribe rate"], "downstream_metric": "paid
         ("sessions without a crash", 0), ("reactivation of churned users", 0), ("avoid churn", 0), ("undisputed orders", 0),
         ("abandoned cart email click rate", 0), ("returned visitors rate", 0), ("returned per user", -1), ("anti-spam rate", 0),
         ("errors not seen", 0), ("win-back of churned users", 0), ("announcement click rate", 1),
-    ],
-)  # fmt: skip
         ("unsubscribes per email", -1), ("Spam complaints per e-mail", -1), ("bounces per email", -1), ("cost per click", -1),
         ("cost-per-click", -1), ("refunds per offer", -1), ("errors per click", -1), ("refund value per click per user", -1),
         ("emails bounced per email sent", -1), ("support tickets per open", -1), ("orders per complaint", 1),
         ("cost savings per click", 0), ("recovered carts per email", 1), ("abandoned carts recovered per email", 0),
         ("per user", 1),
+    ],
+)  # fmt: skip
 def test_a_metric_tells_its_direction_by_name_or_declares_it(name: str, better: int) -> None:
     assert metric_of(name).better == better
     assert metric_of(name).name == name.split(" (")[0]
@@ -88,6 +90,65 @@ def test_a_name_that_leaves_its_direction_open_is_asked_for_it_and_decides_nothi
     assert by_sign.decision == "do not ship", "a primary metric is hoped for in the direction of its planned change"
     said = read(more, {"downstream_metric": "crash-free rate (higher is better)"})
     assert said.decision == "do not ship" and "it lowers crash-free rate" in said.sentence
+
+
+def test_a_harm_by_email_stops_what_won() -> None:
+    guarded = {**GUARDED, "guardrail_metrics": ["unsubscribe per email"]}
+    found = read(with_events({**EVENTS, "email": 1000}, {**BETTER, "email": 1000, "unsubscribe": 400}), guarded)
+    assert found.decision == "do not ship" and "raises unsubscribe per email" in found.sentence
+    assert a_plan(**{**PASSING, "guardrail_metrics": "unsubscribes per email"}).passes
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_direction_declared_in_one_role_holds_in_the_other(tmp_path: Path, is_first: bool) -> None:
+    names = ["crash-free rate", "crash-free rate (higher is better)"][:: 1 if is_first else -1]
+    roles = {"downstream_metric": names[0], "guardrail_metrics": f"unsubscribe rate; {names[1]}"}
+    logs = world(with_events({**EVENTS, "crash-free": 900}, {**BETTER, "crash-free": 300}))
+    found = experiments.read(a_plan(**roles), *logs)
+    assert found.decision == "do not ship" and "it lowers crash-free rate" in found.sentence
+    told = {"id": "T", "primary_metric": "conversion rate", "mde": 0.25, "planned_n": 2 * N, **roles}
+    tables = {"experiments": pd.DataFrame([told]), "assignments": logs[0], "outcomes": logs[1]}
+    by_row = experiments.read_registered(workspace_of(tmp_path, **tables), "T")
+    assert by_row.decision == "do not ship" and "it lowers crash-free rate" in by_row.sentence
+
+
+def test_a_direction_given_at_the_reading_makes_no_harm_of_a_planned_metric() -> None:
+    more = with_events({**EVENTS, "crash-free": 900, "error-free": 9}, {**BETTER, "crash-free": 300, "error-free": 9})
+    asked = ["crash-free rate (higher is better)", "error-free", "error-free (higher is better)"]
+    found = read(more, {**GUARDED, "downstream_metric": "crash-free rate"}, exploratory=asked)
+    assert line(found, "crash-free rate").better == 0 and found.decision == "ship"
+    assert line(found, "error-free").better == 1
+
+
+@pytest.mark.parametrize("names", [*permutations(("", " (higher is better)", " (lower is better)"))])
+def test_both_ways_are_refused_in_any_order(names: tuple[str, ...]) -> None:
+    ways = [name for name in names if name]
+    said = rf"'crash-free rate{re.escape(ways[0])}' and as 'crash-free rate{re.escape(ways[1])}'"
+    with pytest.raises(UserError, match=said):
+        refuse_both_ways([f"crash-free rate{name}" for name in names])
+
+
+@pytest.mark.parametrize(
+    ("metric", "mde", "events", "said"),
+    [
+        ("conversion rate", -0.25, BETTER, "a fall of conversion rate, of which more is better; turn"),
+        ("conversion rate (lower is better)", 0.25, BETTER, "do not ship"),
+        ("conversion rate (lower is better)", -0.25, BETTER, "do not ship"),
+        ("unsubscribe rate", 0.8, {**EVENTS, "unsubscribe": 10}, "ship"),
+        ("unsubscribe rate", -0.8, {**EVENTS, "unsubscribe": 10}, "ship"),
+    ],
+)
+def test_a_row_that_hopes_for_a_fall_of_what_should_rise_is_not_read(
+    tmp_path: Path, metric: str, mde: float, events: dict[str, int], said: str
+) -> None:
+    put, happened = world(with_events(EVENTS, events))
+    told = {"id": "T", "primary_metric": metric, "mde": mde, "planned_n": 2 * N, "downstream_metric": "paid rate"}
+    ws = workspace_of(tmp_path, experiments=pd.DataFrame([told]), assignments=put, outcomes=happened)
+    if said.endswith("ship"):
+        assert experiments.read_registered(ws, "T").decision == said
+        return
+    with pytest.raises(UserError, match=f"T cannot be read: the plan hopes for {said}"):
+        experiments.read_registered(ws, "T")
 
 
 def test_one_metric_is_not_declared_both_ways() -> None:

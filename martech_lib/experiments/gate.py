@@ -52,14 +52,17 @@ def _hypothesis(plan: Plan) -> str:
 
 
 def _direction(plan: Plan) -> str:
-    """What is wrong where the plan hopes for the worse."""
+    """What is wrong where the plan hopes for the worse, or nobody knows what that is."""
     metric = plan.metric
-    if plan.effect * metric.better > 0:
+    return hope_for_worse(metric, plan.effect) if metric.better else asked_for_direction(metric)
+
+
+def hope_for_worse(metric: Metric, effect: float) -> str:
+    """What is wrong where a hoped-for change is in the worse direction; "" where it is not."""
+    if effect * metric.better >= 0:
         return ""
-    if not metric.better:
-        return asked_for_direction(metric)
-    way, less = ("a rise", "less") if plan.effect > 0 else ("a fall", "more")
-    other = "higher" if plan.effect > 0 else "lower"
+    way, less = ("a rise", "less") if effect > 0 else ("a fall", "more")
+    other = "higher" if effect > 0 else "lower"
     return (
         f"the plan hopes for {way} of {metric.name}, of which {less} is better; turn the sign of mde, or name the "
         f"metric '{metric.name} ({other} is better)'"

@@ -25,7 +25,7 @@ from martech_lib.experiments.looks import (
     z_of,
 )
 from martech_lib.experiments.measured import Beside, beside
-from martech_lib.experiments.metrics import Metric, metric_of, refuse_both_ways, what_of
+from martech_lib.experiments.metrics import Metric, metric_of, ways_of, what_of
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.sizes import has_looks
 
@@ -81,19 +81,28 @@ class Line:
 
 
 def roles_of(plan: Plan, exploratory: Sequence[str]) -> Roles:
-    """The metrics to be read, by role; one that is named twice keeps its first role. Raises UserError."""
+    """The metrics to be read, by role; one that is named twice keeps its first role.
+
+    Its direction is the one that a name of the plan has, also where the name in the first role leaves it open.
+
+    Raises:
+        UserError: One is to be higher by one name and lower by another.
+    """
     named: dict[Role, Sequence[str]] = {
         "primary": [plan.primary_metric],
         "downstream": [plan.downstream_metric] if plan.downstream_metric else [],
         "guardrail": plan.guardrail_metrics,
         "exploratory": exploratory,
     }
-    refuse_both_ways([name for names in named.values() for name in names])
+    every = ways_of([name for names in named.values() for name in names])
+    # What is only read beside the plan cannot say afterwards what is harm to it.
+    declared = ways_of([name for role, names in named.items() if role != "exploratory" for name in names])
     seen: set[Metric] = set()
     found: Roles = {}
     for role, names in named.items():
         first = {what_of(name): metric_of(name) for name in reversed(names) if what_of(name) not in seen}
-        found[role] = tuple(reversed(first.values()))
+        ways = every if role == "exploratory" else declared
+        found[role] = tuple(one._replace(better=ways.get(what, one.better)) for what, one in reversed(first.items()))
         seen |= {*first}
     return found
 

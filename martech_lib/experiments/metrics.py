@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
@@ -74,14 +74,23 @@ def what_of(name: str) -> Metric:
 
 def refuse_both_ways(names: Iterable[str]) -> None:
     """Raise UserError where one metric is to be higher by one name and lower by another."""
-    ways: dict[Metric, str] = {}
+    ways_of(names)
+
+
+def ways_of(names: Iterable[str]) -> Mapping[Metric, int]:
+    """`what_of` a name -> 1 or -1, for what has a direction by one of its names. Raises as `refuse_both_ways`."""
+    first: dict[Metric, str] = {}
     for name in names:
-        first = ways.setdefault(what_of(name), name)
-        if metric_of(first).better * metric_of(name).better < 0:
+        better = metric_of(name).better
+        if not better:  # a name that leaves it open contradicts none, and is no measure for the names after it
+            continue
+        other = first.setdefault(what_of(name), name)
+        if metric_of(other).better != better:
             raise UserError(
-                f"One metric came as '{shown(first)}' and as '{shown(name)}', of which one is better higher and "
+                f"One metric came as '{shown(other)}' and as '{shown(name)}', of which one is better higher and "
                 "the other lower; name it one way."
             )
+    return {what: metric_of(name).better for what, name in first.items()}
 
 
 def _measured(said: str) -> Metric:

@@ -12,10 +12,10 @@ from martech_lib.core.rows import Row
 from martech_lib.core.spoken import count, listed
 from martech_lib.core.stats import Sample
 from martech_lib.core.workspace import Workspace
-from martech_lib.experiments.gate import asked_for_direction
+from martech_lib.experiments.gate import asked_for_direction, hope_for_worse
 from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
-from martech_lib.experiments.metrics import Metric, metric_of
+from martech_lib.experiments.metrics import Metric, metric_of, ways_of, what_of
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import planned_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
@@ -113,7 +113,7 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
     """The plan that a row of the register declares, with the control arm's values for what the row does not hold.
 
     Raises:
-        UserError: The row lacks what a plan needs.
+        UserError: The row lacks what a plan needs, or hopes for the worse.
     """
     metric = metric_of(str(row.get("primary_metric") or ""))
     size = row.get("mde")
@@ -121,12 +121,15 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
         raise UserError(f"{row['id']} has no mde, so that nothing says what it was planned for.")
     if not metric.better:
         raise UserError(f"{row['id']} cannot be read: {asked_for_direction(metric)} in primary_metric.")
+    change = min(float(size), float(size) * metric.better)  # most registers leave the sign of a fall out
+    if wrong := hope_for_worse(metric, change):
+        raise UserError(f"{row['id']} cannot be read: {wrong}.")
     told: dict[str, Any] = {name: row.get(name) for name in KEPT}
     told |= {
         "name": str(row["id"]),
         "primary_metric": row["primary_metric"],
         "baseline": control.mean,
-        "mde": min(float(size), float(size) * metric.better),  # most registers leave the sign of a fall out
+        "mde": change,
         "relative": True,
         "sd": None if metric.kind == "rate" else control.var**0.5,
         "guardrail_metrics": row.get("guardrail_metrics"),
@@ -146,12 +149,22 @@ def _method(row: Row) -> Mapping[str, Any]:
 
 
 def _roles(row: Row) -> Roles:
-    primary = metric_of(str(row.get("primary_metric") or ""))
-    downstream = _metrics(row.get("downstream_metric"))
-    guardrails = _metrics(row.get("guardrail_metrics"))
-    return {"primary": (primary,), "downstream": downstream, "guardrail": guardrails, "exploratory": ()}
+    primary = str(row.get("primary_metric") or "")
+    downstream, guardrails = _names(row.get("downstream_metric")), _names(row.get("guardrail_metrics"))
+    ways = ways_of([*([primary] if primary else ()), *downstream, *guardrails])
+
+    def metrics(*names: str) -> tuple[Metric, ...]:
+        found = {name: metric_of(name) for name in names}
+        return tuple(one._replace(better=ways.get(what_of(name), one.better)) for name, one in found.items())
+
+    return {
+        "primary": metrics(primary),
+        "downstream": metrics(*downstream),
+        "guardrail": metrics(*guardrails),
+        "exploratory": (),
+    }
 
 
-def _metrics(value: Any) -> tuple[Metric, ...]:
+def _names(value: Any) -> tuple[str, ...]:
     names = value.split(";") if isinstance(value, str) else value or ()
-    return tuple(metric_of(str(name)) for name in names if str(name).strip())
+    return tuple(str(name) for name in names if str(name).strip())
