@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from experiment_frames import PASSING, a_plan, hits_for, line, read, with_events, workspace_of, world
@@ -193,6 +194,22 @@ def test_the_first_users_of_a_large_test_are_read(per_user: int) -> None:
     assert guarded.beside.difference is not None and guarded.beside.difference.lower == 0
 
 
+@pytest.mark.parametrize(("rule", "looks"), [("confidence_sequence", 5), ("obrien_fleming", 8)])
+def test_a_lift_without_ends_so_early_is_none(rule: str, looks: int) -> None:
+    """The first users' values are so uneven that at the level of an early look any ratio may be true."""
+    plan = a_plan(primary_metric="revenue per user", baseline=2.0, sd=10.0, mde=0.25, rule=rule, looks=looks)
+    n = plan.total_units // (2 * looks) if rule == "obrien_fleming" else 344
+    put, _ = world({arm: (n, {}) for arm in ("control", "treated")}, days=7)
+    rng = np.random.default_rng(1)
+    who = rng.random(2 * n) < 0.1
+    ts = put["assigned_at"][who] + pd.Timedelta(hours=1)
+    orders = pd.DataFrame({"user_id": put["user_id"][who], "ts": ts, "event": "order"})
+    found = experiments.read(plan, put, orders.assign(value=rng.lognormal(2.5, 1, size=len(orders))))
+    told = line(found, "revenue per user").beside
+    assert found.decision == "keep running" and told.difference is not None and told.lift is None
+    assert told.reason == "the control's value cannot be told from none, so that there is no relative difference"
+
+
 def test_an_arm_that_wins_by_harm_does_not_end_a_test_whose_other_arm_is_open() -> None:
     plan = a_plan(**{**PASSING, "rule": "pocock", "looks": 2}, split=(1 / 3,) * 3)
     n = plan.total_units // 6
@@ -205,3 +222,35 @@ def test_an_arm_that_wins_by_harm_does_not_end_a_test_whose_other_arm_is_open() 
     found = experiments.read(plan, *world(arms, days=7))
     assert (found.decision, found.arm, found.stop_reason) == ("keep running", "b", "")
     assert "Stop a: it raises unsubscribe rate" in found.sentence
+
+
+def test_harm_stops_a_test_whose_outcomes_are_still_to_come() -> None:
+    events = {"conversion": 200, "paid": 100, "unsubscribe": 50}
+    for worse, decision in ((400, "do not ship"), (55, "keep running")):
+        found = read(with_events(events, {**events, "unsubscribe": worse}), {**PASSING, "window_days": 7})
+        assert found.decision == decision
+        assert (found.stop_reason, bool(found.lines)) == (("guardrail", True) if worse > 55 else ("", False))
+    many = {"control": (N, events), "a": (N, {**events, "unsubscribe": 400}), "b": (N, events)}
+    found = read(many, {**PASSING, "split": (1 / 3,) * 3, "planned_units": 3 * N, "window_days": 7})
+    assert found.decision == "keep running" and " Stop a: it raises unsubscribe rate by 700.0 %." in found.sentence
+
+
+def test_harm_stops_a_test_whose_primary_metric_cannot_be_read() -> None:
+    revenue = {**PASSING, "primary_metric": "revenue per user", "baseline": 2.0, "sd": 10.0, "mde": 0.25}
+    events = {"paid": 100, "unsubscribe": 50}
+    for arms, planned in ((2, N), (2, 10 * N), (3, N)):
+        of_arms = {"control": (N, events), "a": (N, {**events, "unsubscribe": 400})}
+        many = of_arms | ({"b": (N, events)} if arms == 3 else {})
+        found = read(many, {**revenue, "split": (1 / arms,) * arms, "planned_units": arms * planned})
+        stop = "Do not ship" if planned == N else "Stop"
+        assert f"{stop} a: it raises unsubscribe rate by 700.0 %." in found.sentence
+        assert (found.decision, found.arm) == (("do not ship", "a") if arms == 2 else ("refused", ""))
+        assert found.stop_reason == ("" if arms == 3 else "planned" if planned == N else "guardrail")
+
+
+@pytest.mark.parametrize("rule", ["fixed", "confidence_sequence"])
+def test_an_end_with_few_users_is_told_whatever_the_rule(rule: str) -> None:
+    events = {"conversion": 90, "paid": 40, "unsubscribe": 10}
+    plan = {**PASSING, "rule": rule, "looks": 5 if rule != "fixed" else 1, "planned_units": 2 * N, "weekly_units": 2 * N}
+    found = read(with_events(events, events, n=450), plan)
+    assert "Its weeks are over with 41 % of the planned units: its power is less than planned." in found.sentence

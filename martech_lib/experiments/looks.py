@@ -70,7 +70,9 @@ def look_of(plan: Plan, units: int, days: float | None, *, planned_days: float |
     is_over = planned_days is not None and days is not None and days > planned_days - 1
     if plan.rule == "confidence_sequence":
         z, is_last = sequence_z(share, alpha=_pair_alpha(plan)), is_over or share >= 1 - EARLY
-        return Look(plan.looks if is_last else 1, share, is_last, (share,), (share,), (z,))
+        is_early = is_last and share < 1 - UNTOLD  # beyond its end it holds as well
+        reason = _of_other_size(plan, share, days, planned_days) if is_early else ""
+        return Look(plan.looks if is_last else 1, share, is_last, (share,), (share,), (z,), reason)
     planned = plan.size.shares
     if is_over or share >= _end_from(plan):
         return _at_end(plan, share, days, planned_days)

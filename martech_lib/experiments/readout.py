@@ -19,7 +19,7 @@ from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.programs import Shares, moving, planned_shares, program_of
 from martech_lib.experiments.readout_records import records
 from martech_lib.experiments.sample_ratio import SampleRatio, apart_before, sample_ratio
-from martech_lib.experiments.verdict import Decision, StopReason, Verdict, refused, verdict
+from martech_lib.experiments.verdict import Decision, StopReason, Verdict, has_harm, refused, verdict
 
 CONTROLS = ("control", "holdout")
 DAY = 86_400
@@ -112,10 +112,12 @@ def read_counted(
     fault = moving(shares) or fault or srm.reason or _too_few(arms) or _crossing(found) or apart_before(arms)
     if fault:
         return _readout(plan, srm, None, (), found, refused(fault))
-    if waiting := _waiting(plan, found):
-        return _readout(plan, srm, None, (), found, Verdict("keep running", f"Keep it running: {waiting}."))
     look = look_of(plan, sum(arm.n for arm in arms), _days(found), planned_days=planned_days)
+    if waiting := _waiting(plan, found):  # no look that was declared, but one at which harm is seen
+        look = look._replace(number=0, is_last=False, reason=waiting)
     lines = lines_of(plan, look, arms, roles)
+    if waiting and not has_harm(lines):
+        return _readout(plan, srm, None, (), found, Verdict("keep running", f"Keep it running: {waiting}."))
     told = verdict(look, lines, mde=plan.relative_effect, curse=curse_of(plan, look))
     return _readout(plan, srm, look, lines, found, told)
 

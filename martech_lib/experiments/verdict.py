@@ -51,14 +51,29 @@ def verdict(look: Look, lines: Sequence[Line], *, mde: float, curse: float) -> V
     """
     primary = [line for line in lines if line.role == "primary"]
     known = [line for line in primary if line.p is not None]
-    if not known:
-        return refused(primary[0].beside.reason)
     harm = _harm_by_arm(lines)
+    if not known:
+        return _unreadable(look, primary, harm)
     best = min(known, key=lambda line: _rank(line, harm, is_last=look.is_last))
     after = _overstated(curse) + _may_harm(lines, best.beside.arm) + _unread(lines)
     told = _of_best(look, best, known, harm=harm, mde=mde, after=after)
     sentence = told.sentence + _of_others(look, best, known, harm) + _of_end(look)
     return told._replace(sentence=sentence, arm=best.beside.arm)
+
+
+def has_harm(lines: Sequence[Line]) -> bool:
+    """Whether a downstream or guardrail metric of any arm is seen to be harmed."""
+    return bool(_harm_by_arm(lines))
+
+
+def _unreadable(look: Look, primary: Sequence[Line], harm: Harm) -> Verdict:
+    """Where no arm's primary metric can be read: harm ends the test all the same."""
+    reason, stop = primary[0].beside.reason, "Do not ship" if look.is_last else "Stop"
+    told = [f"{stop} {arm}: {_harm(of_arm)}." for arm, of_arm in harm.items()]
+    if len(harm) < len(primary):
+        return Verdict("refused", " ".join([f"Not read: {reason}.", *told]))
+    why: StopReason = "planned" if look.is_last else "guardrail"
+    return Verdict("do not ship", f"{' '.join(told)} {primary[0].name} is not read: {reason}.", [*harm][0], why)
 
 
 def _harm_by_arm(lines: Sequence[Line]) -> Harm:
@@ -69,12 +84,12 @@ def _harm_by_arm(lines: Sequence[Line]) -> Harm:
     return found
 
 
-def _rank(line: Line, harm: Harm, *, is_last: bool) -> tuple[bool, bool, bool, bool, float, str]:
+def _rank(line: Line, harm: Harm, *, is_last: bool) -> tuple[bool, bool, bool, float, str]:
     """A gain without harm first; then, at the end, a gain, and before it what may still become one without harm."""
     arm = line.beside.arm
     is_harmed = arm in harm
     order = (not line.is_gain, is_harmed) if is_last else (is_harmed, not line.is_gain)
-    return (not line.is_gain or is_harmed, *order, line.is_loss, line.p or 0.0, arm)
+    return (*order, line.is_loss, line.p or 0.0, arm)
 
 
 def _of_best(look: Look, best: Line, known: Sequence[Line], *, harm: Harm, mde: float, after: str) -> Verdict:
