@@ -282,6 +282,16 @@ def test_a_row_that_was_changed_is_told(folder: Path, column: str, value: str | 
     assert rewritten(folder, **{column: value}) == (said,)
 
 
+def test_a_late_change_of_a_long_cell_is_shown_where_it_is(folder: Path) -> None:
+    whole = str(PASSING["hypothesis"])
+    (said,) = rewritten(folder, hypothesis=whole.replace("because typing is", "because  reading is"))
+    assert said == (
+        "X-001 has hypothesis '…rsions because reading is work' in the register and '…rsions because typing is work' by its card"
+    )
+    (said,) = rewritten(folder, hypothesis=whole.upper() + " for them")
+    assert "because" not in said and "TYPING IS WORK for them' in the register" in said, "capitals are no change"
+
+
 def test_an_edit_is_told_beside_a_blanked_fingerprint(folder: Path) -> None:
     assert any("has alpha '0.1'" in said for said in rewritten(folder, fingerprint="", alpha="0.1"))
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from martech_lib.core.errors import UserError, shown
+from martech_lib.core.errors import SHOWN_CHARACTERS, UserError, shown
 from martech_lib.core.rows import Row, rows_of
 from martech_lib.core.spreadsheet import cell_text
 from martech_lib.experiments.declared import split_of
@@ -45,6 +45,7 @@ COMPARED = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "variables_changed", "tails", "alpha", "power", "mde",
     "method", "split", "looks_planned", "guardrail_metrics", "planned_n", "allocation",
 )  # fmt: skip
+BEFORE = 15  # characters that are shown before the first one that differs
 KIND_NAMES = {"rate": "two proportions", "mean": "Welch", "ratio": "ratio by the delta method"}
 
 
@@ -290,10 +291,18 @@ def _unlike(row: Row, card: Card) -> Iterator[str]:
         for column in COMPARED:
             there, told = row.get(column), declared[column]
             if _plain(column, there) != _plain(column, told):
-                yield (
-                    f"{row['id']} has {column} '{shown(cell_text(there))}' in the register and "
-                    f"'{shown(cell_text(told))}' by its card"
-                )
+                here, by_card = _apart(cell_text(there), cell_text(told))
+                yield f"{row['id']} has {column} '{here}' in the register and '{by_card}' by its card"
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Two texts in short, from a little before what differs where that would be cut off."""
+    one, other = (" ".join(text.split()) for text in (one, other))
+    pairs = enumerate(zip(one.casefold(), other.casefold(), strict=False))
+    at = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    start = at - BEFORE if at > SHOWN_CHARACTERS - BEFORE else 0
+    mark = "…" if start else ""
+    return shown(f"{mark}{one[start:]}"), shown(f"{mark}{other[start:]}")
 
 
 def _plain(column: str, value: Any) -> Any:
