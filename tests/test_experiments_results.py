@@ -350,7 +350,33 @@ def test_a_first_day_is_a_day(tmp_path: Path) -> None:
         ("fixed, no Lan-DeMets alpha spending", "fixed"), ("sequential Bonferroni", "fixed"),
         ("fixed; without the Pocock boundary", "fixed"), ("fixed (no use of Pocock)", "fixed"),
         ("fixed; do not use alpha spending", "fixed"), ("without any group-sequential rule", "fixed"),
+        ("fixed horizon; not to be looked at any time before the end", "fixed"), ("Fixed, rather than Pocock", "fixed"),
+        ("Pocock was considered and rejected", "fixed"), ("fixed; Pocock (rejected)", "fixed"), ("sequential: no", "fixed"),
+        ("two proportions, fixed horizon; sequential testing not used", "fixed"), ("Pocock wasn't used; fixed", "fixed"),
+        ("neither Pocock nor OBF", "fixed"), ("instead of Pocock, O'Brien-Fleming", "obrien_fleming"),
+        ("rather than fixed, Pocock", "pocock"), ("Pocock rather than O'Brien-Fleming", "pocock"),
+        ("Pocock was rejected in favour of OBF", "obrien_fleming"), ("Pocock rejected at look 2", "pocock"),
+        ("Pocock not used for guardrails", "pocock"), ("fixed horizon was rejected; Pocock", "pocock"),
+        ("Pocock, fixed allocation", "pocock"), ("Pocock, 3 fixed looks", "pocock"), ("Pocock, fixed 50/50 split", "pocock"),
+        ("fixed; Pocock was discussed", ""), ("fixed horizon, may be stopped any time", ""), ("Pocock or O'Brien-Fleming", ""),
+        ("fixed; no Pocock, O'Brien-Fleming or Haybittle-Peto", ""), ("fixed horizon, group sequential", ""),
     ],
 )  # fmt: skip
 def test_rules_for_looks_go_by_their_names(method: str, rule: str) -> None:
     assert rule_of(method) == rule
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("fixed; Pocock was discussed", "its method names several rules for looks, 'fixed; Pocock was discussed': write the one"),
+        ("sequential", "its test and rule for looks are in the register as 'sequential'; what is read are fixed horizon"),
+        ("fixed; Pocock was considered and rejected", ""),
+    ],
+)  # fmt: skip
+def test_a_row_whose_rule_cannot_be_told_is_refused(tmp_path: Path, method: str, said: str) -> None:
+    put, happened = world(with_events(EVENTS, {**EVENTS, "conversion": 280}))
+    told = {"id": "T", "primary_metric": "conversion rate", "mde": 0.25, "planned_n": 2 * N, "method": method}
+    ws = workspace_of(tmp_path, experiments=pd.DataFrame([told]), assignments=put, outcomes=happened)
+    found = experiments.read_registered(ws, "T")
+    assert found.decision == ("refused" if said else "ship") and said in found.sentence

@@ -36,10 +36,25 @@ RULE_PATTERNS: Sequence[tuple[str, Rule | Literal[""]]] = (
         "",
     ),
 )
-# "fixed; no Pocock", "not at any time", "no Pocock or OBF", before a rule's name
+# The word "fixed" that names a rule: not "fixed allocation", "3 fixed looks" or "fixed 50/50".
+FIXED = (
+    r"\bfixed\b(?!\W{1,3}(?:\d+\W{0,2}(?:\d|look)|alloc|alpha|date|effect|interim|interval|look|margin|max|number|order"
+    r"|ratio|schedul|sequence|share|spac|split|times|weight|width))"
+)
+# "fixed; no Pocock", "not at any time", "no Pocock or OBF", "rather than Pocock", before a rule's name
 DENIED = (
-    r"\b(?:no|non|not|never|without)(?:[\s-]+(?:an?|any|at|be|by|looked|of|read|the|use))*"
+    r"\b(?:(?:no|non|not|never|neither|without)(?:[\s-]+(?:an?|any|at|be|by|looked|of|read|the|to|use|using))*"
+    r"|(?:rather than|instead of|in place of|as opposed to|unlike)(?:[\s-]+(?:an?|any|the))?)"
     r"(?:[\s-]+[\w'’-]+(?: [\w'’-]+)?,? (?:or|nor))?[\s-]+$"
+)
+# "Pocock was considered and rejected", "sequential testing not used", behind it, to the end of what is said of it
+DENIED_AFTER = (
+    r"\w*(?:[\s-]+(?:analys[ei]s|boundar(?:y|ies)|bounds?|designs?|horizon|looks?|methods?|monitoring|rules?|spending"
+    r"|stopping|tests?|testing|valid))*"
+    r"(?:\s*[:=]\s*(?:no|none)|\s*\(?(?:(?:and|are|been|but|considered|has|have|is|then|was|were) )*"
+    r"(?:(?:not|never|(?:is|are|was|were)n['’]t)(?: been| to be)? (?:adopted|applied|chosen|needed|planned|used)"
+    r"|abandoned|avoided|discarded|dropped|excluded|rejected|ruled out))"
+    r"\s*(?:$|[;,.)–—]|- |(?:and|because|but|in favou?r|since)\b)"
 )
 COMPARED = (
     "name", "hypothesis", "primary_metric", "downstream_metric", "variables_changed", "tails", "alpha", "power", "mde",
@@ -84,14 +99,30 @@ class Card(NamedTuple):
 
 
 def rule_of(method: str) -> Rule | Literal[""]:
-    """The rule for looks that a register's method names: "fixed" where it names none, "" where it is none of ours."""
-    return next((rule for pattern, rule in RULE_PATTERNS if is_named(pattern, method)), "fixed")
+    """The rule for looks that a method names: "fixed" where none, "" where it is none of ours or cannot be told."""
+    named = _named(method)
+    ours = named - {""}
+    if is_unclear(method) or (named and not ours):
+        return ""
+    return ours.pop() if ours else "fixed"
+
+
+def is_unclear(method: str) -> bool:
+    """Whether a method names several rules, of which nobody can tell which one holds."""
+    named = _named(method)
+    return len(named - {""}) > 1 or named == {"fixed", ""}
+
+
+def _named(method: str) -> set[Rule | Literal[""]]:
+    """What a method names; of "alpha spending, Pocock" both."""
+    return {rule for pattern, rule in (*RULE_PATTERNS, (FIXED, "fixed")) if is_named(pattern, method)}
 
 
 def is_named(pattern: str, method: str) -> bool:
     """Whether a method names what a pattern finds, and not only to say that it is not that."""
+    before, after = (re.compile(denied, re.IGNORECASE) for denied in (DENIED, DENIED_AFTER))
     found = re.finditer(pattern, method, re.IGNORECASE)
-    return any(not re.search(DENIED, method[: one.start()], re.IGNORECASE) for one in found)
+    return any(not before.search(method[: one.start()]) and not after.match(method[one.end() :]) for one in found)
 
 
 def register(ws: Workspace, plan: Plan, *, start: date | None = None) -> Registered:

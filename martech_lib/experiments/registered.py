@@ -19,7 +19,7 @@ from martech_lib.experiments.metrics import Metric, metric_of, ways_of, what_of
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import planned_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
-from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, cards_of, is_named, rule_of
+from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, cards_of, is_named, is_unclear, rule_of
 from martech_lib.experiments.results import row_of_id
 from martech_lib.experiments.rule_audit import is_bandit
 
@@ -78,6 +78,11 @@ def _unreadable(row: Row) -> str:
     if is_bandit(row):
         return "the register has it as a bandit, whose arms differ in when their users came"
     method = str(row.get("method") or "")
+    if is_unclear(method):
+        return (
+            f"its method names several rules for looks, '{shown(method)}': write the one alone that it was planned by, "
+            f"of {listed([*RULE_NAMES.values()])}"
+        )
     if not rule_of(method) or is_named(OTHERS, method):
         return (
             f"its test and rule for looks are in the register as '{shown(method)}'; what is read are "
