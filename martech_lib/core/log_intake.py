@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 HELD = (str, int, float, bool, bytes, Decimal, date, np.number, np.bool_)  # kinds of objects that engines hold
-NUMBERS = (int, float, Decimal, np.number)
-EXACT = 2**53  # whole numbers up to which floats hold every one
+NUMBERS = (int, float, Decimal, np.integer, np.floating)
+NO_NUMBERS = (bool, np.timedelta64)  # though Python and NumPy derive them from whole ones
+DURATIONS = (timedelta, np.timedelta64)
+EXACT = 2**53  # below it floats hold every whole number
+LONGEST = 2**63  # below it engines do
 MICROSECONDS = 6  # digits of a second, in both tables: what is rounded differently changes places
 
 
@@ -96,47 +100,99 @@ def blank(column: Any) -> Any:
 
 def _framed(given: pd.DataFrame, name: str, time: str) -> pd.DataFrame:
     """A frame whose columns are of one kind each: times as times, ids and words of several kinds as text."""
-    framed = {str(column): _plain(values, column) for column, values in given.items()}
+    if "user_id" in given.columns:
+        _refuse_no_ids(given["user_id"], f"user_id of {name}")
+    framed = {str(column): _plain(values, str(column)) for column, values in given.items()}
     return pd.DataFrame(framed | {time: _times(given[time], f"{time} of {name}")})
 
 
-def _plain(column: pd.Series, name: Any) -> pd.Series:
+def _refuse_no_ids(ids: pd.Series, named: str) -> None:
+    """A `UserError` for durations, and for floats that may have been rounded: two users of one id are one."""
+    kinds = _kinds(ids)
+    if any(issubclass(kind, DURATIONS) for kind in kinds):
+        raise UserError(f"{named} has durations (timedelta); allowed are whole numbers and text: give users their ids.")
+    if not any(issubclass(kind, (float, np.floating)) for kind in kinds):
+        return
+    known = ids.dropna()
+    floats = known if len(kinds) == 1 else known[known.map(lambda one: isinstance(one, (float, np.floating)))]
+    size = floats.astype("float64").abs()
+    rounded = floats[(size >= EXACT) & (size < np.inf)]
+    if len(rounded):
+        told = f"{count(len(rounded), 'float')} from 2**53 on, such as {float(rounded.iloc[0])!r}"
+        raise UserError(
+            f"{named} has {told}, where floats leave out whole numbers and users become one; allowed are whole "
+            "numbers and text: read ids as such from the start, in pandas with dtype={'user_id': 'string'}."
+        )
+
+
+def _kinds(column: pd.Series) -> set[type]:
+    """The kinds of what is in a column; one look at all is ten times faster where it is text."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
+        return {column.dtype.type}
+    is_text = pd.api.types.infer_dtype(column, skipna=True) == "string"
+    return {str} if is_text else set(map(type, column.dropna()))
+
+
+def _plain(column: pd.Series, name: str) -> pd.Series:
     """A column as engines hold one: what none has a type for, and what is of several kinds, as text."""
     if isinstance(column.dtype, pd.SparseDtype):
         column = column.astype(column.dtype.subtype)
-    if isinstance(column.dtype, pd.CategoricalDtype) and not _is_all_text(column.dtype.categories):
+    is_coded = isinstance(column.dtype, pd.CategoricalDtype) and not _is_all_text(column.dtype.categories)
+    if is_coded or str(column.dtype).startswith("decimal"):
         column = column.astype(object)
-    if name == "user_id" and (whole := _as_whole(column)) is not None:
-        return whole
     if getattr(column.dtype, "kind", "") == "f":
-        return column.astype("float64")  # engines have no half and no long one
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
-    is_strange = kind == "c" or isinstance(column.dtype, (pd.PeriodDtype, pd.IntervalDtype))
-    return column.astype("string") if is_strange or (kind == "O" and _is_odd(column, name)) else column
+        floats = column.astype("float64")  # engines have no half and no long one
+        return floats.astype("Int64") if name == "user_id" and _are_whole(floats) else floats
+    if pd.api.types.is_object_dtype(column.dtype):
+        return _of_one_kind(column, name)
+    is_complex = isinstance(column.dtype, np.dtype) and column.dtype.kind == "c"
+    is_strange = is_complex or isinstance(column.dtype, (pd.PeriodDtype, pd.IntervalDtype))
+    return column.astype("string") if is_strange else column
 
 
-def _as_whole(ids: pd.Series) -> pd.Series | None:
-    """Ids that are numbers, some of them written as 7.0, as whole ones; None where they are of one kind, or none."""
-    kinds = set(ids.dropna().map(type)) if pd.api.types.is_object_dtype(ids.dtype) else set()
-    if len(kinds) < 2 or not all(issubclass(kind, NUMBERS) and kind is not bool for kind in kinds):
-        return None
-    known = ids.dropna()
-    is_whole = all(abs(number) < EXACT and number == int(number) for number in known)
-    return ids.map(int, na_action="ignore").astype("Int64") if is_whole else None
+def _of_one_kind(column: pd.Series, name: str) -> pd.Series:
+    """Objects as they are where engines hold them together, as numbers where all are numbers, else as text."""
+    kinds = _kinds(column)
+    if kinds <= {str}:
+        return column
+    if all(issubclass(kind, NUMBERS) and not issubclass(kind, NO_NUMBERS) for kind in kinds):
+        return _as_numbers(column, is_id=name.endswith("_id"))
+    is_mixed = len(kinds) > 1 and (name == "user_id" or str in kinds)
+    are_held = not is_mixed and all(issubclass(kind, HELD) for kind in kinds) and _is_column(column)
+    return column if are_held else column.astype("string")
+
+
+def _as_numbers(column: pd.Series, *, is_id: bool) -> pd.Series:
+    """Numbers of any kinds: whole ones where all are, else floats; but ids, which nothing may round, as text."""
+    try:
+        floats = column.where(column.notna(), np.nan).astype("float64")
+    except OverflowError:  # beyond every float
+        return column.astype("string")
+    if _are_whole(floats):
+        return floats.astype("Int64")
+    if not is_id:
+        return floats
+    known = column.dropna()
+    ids = pd.Series([_as_id(number) for number in known], known.index, dtype=object)  # `map` would round beside blanks
+    fit = all(isinstance(one, int) and -LONGEST <= one < LONGEST for one in ids)
+    return column.where(column.isna(), ids).astype("Int64" if fit else "string")
+
+
+def _as_id(number: Any) -> int | str:
+    """A number as a whole one, 7.0 and 7.00 too, or as its digits where it is none."""
+    if math.isfinite(number) and number == int(number):
+        return int(number)
+    return f"{number.normalize():f}" if isinstance(number, Decimal) else str(number)
+
+
+def _are_whole(floats: pd.Series) -> bool:
+    """Whether all of them are whole numbers that floats hold, or blank."""
+    known = floats.dropna()
+    return bool(((known.abs() < EXACT) & (known == np.floor(known))).all())
 
 
 def _is_all_text(values: pd.Index) -> bool:
     return all(isinstance(value, str) for value in values)
-
-
-def _is_odd(column: pd.Series, name: Any) -> bool:
-    """Whether objects are text beside something else, ids of any two kinds, or nothing that an engine holds."""
-    kinds = set(column.dropna().map(type))
-    if kinds <= {str}:
-        return False
-    if len(kinds) > 1 and (name == "user_id" or str in kinds):
-        return True
-    return not all(issubclass(kind, HELD) for kind in kinds) or not _is_column(column)
 
 
 def _is_column(values: pd.Series) -> bool:
@@ -145,7 +201,7 @@ def _is_column(values: pd.Series) -> bool:
 
     try:
         pa.array(values, from_pandas=True)
-    except (pa.ArrowException, OverflowError):
+    except (pa.ArrowException, OverflowError, TypeError):
         return False
     return True
 
@@ -172,7 +228,17 @@ def _times(written: pd.Series, named: str) -> pd.Series:
 
 
 def _with_text_ids(table: ir.Table) -> ir.Table:
+    """User ids as text; whole numbers without a fraction, for a column with blanks comes as floats."""
     ids = table.user_id
-    if ids.type().is_numeric() and not ids.type().is_integer():
-        ids = ids.cast("int64")  # a column of whole numbers with blanks comes as floats
+    kind = ids.type()
+    if kind.is_floating():
+        ids = ids.isnan().ifelse(ibis.null(kind), ids)
+        near = (ids.abs() < EXACT).ifelse(
+            ids, 0.5
+        )  # engines may cast before they choose, and fail beyond whole numbers
+        whole = near.floor().cast("int64")
+        ids = (near == whole).ifelse(whole.cast("string"), ids.cast("string"))
+    elif kind.is_decimal() and kind.scale:
+        whole = ids.cast(dt.Decimal(kind.precision, 0))
+        ids = (ids == whole).ifelse(whole.cast("string"), ids.cast("string"))
     return table.mutate(user_id=ids.cast("string").strip())
