@@ -251,6 +251,12 @@ def test_harm_stops_a_test_whose_primary_metric_cannot_be_read() -> None:
 @pytest.mark.parametrize("rule", ["fixed", "confidence_sequence"])
 def test_an_end_with_few_users_is_told_whatever_the_rule(rule: str) -> None:
     events = {"conversion": 90, "paid": 40, "unsubscribe": 10}
-    plan = {**PASSING, "rule": rule, "looks": 5 if rule != "fixed" else 1, "planned_units": 2 * N, "weekly_units": 2 * N}
+    plan = {
+        **PASSING,
+        "rule": rule,
+        "looks": 5 if rule != "fixed" else 1,
+        "planned_units": 2 * N,
+        "weekly_units": 2 * N,
+    }
     found = read(with_events(events, events, n=450), plan)
     assert "Its weeks are over with 41 % of the planned units: its power is less than planned." in found.sentence
