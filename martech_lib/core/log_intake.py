@@ -233,9 +233,8 @@ def _with_text_ids(table: ir.Table) -> ir.Table:
     kind = ids.type()
     if kind.is_floating():
         ids = ids.isnan().ifelse(ibis.null(kind), ids)
-        near = (ids.abs() < EXACT).ifelse(
-            ids, 0.5
-        )  # engines may cast before they choose, and fail beyond whole numbers
+        # Engines may cast before they choose, and fail beyond whole numbers.
+        near = (ids.abs() < EXACT).ifelse(ids, 0.5)
         whole = near.floor().cast("int64")
         ids = (near == whole).ifelse(whole.cast("string"), ids.cast("string"))
     elif kind.is_decimal() and kind.scale:
