@@ -47,7 +47,7 @@ GUARDED = {"guardrail_metrics": ["unsubscribe rate"], "downstream_metric": "paid
         ("errors not seen", 0), ("win-back of churned users", 0), ("announcement click rate", 1),
         ("unsubscribes per email", -1), ("Spam complaints per e-mail", -1), ("bounces per email", -1), ("cost per click", -1),
         ("cost-per-click", -1), ("refunds per offer", -1), ("errors per click", -1), ("refund value per click per user", -1),
-        ("emails bounced per email sent", -1), ("support tickets per open", -1), ("orders per complaint", 1),
+        ("emails bounced per email sent", -1), ("support tickets per open", -1), ("orders per complaint", 0), ("average per-user refunds", 0), ("users per week that churn", 0),
         ("cost savings per click", 0), ("recovered carts per email", 1), ("abandoned carts recovered per email", 0),
         ("per user", 1),
     ],

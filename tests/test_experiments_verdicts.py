@@ -235,6 +235,17 @@ def test_harm_stops_a_test_whose_outcomes_are_still_to_come() -> None:
     assert found.decision == "keep running" and " Stop a: it raises unsubscribe rate by 700.0 %." in found.sentence
 
 
+def test_harm_while_outcomes_of_a_primary_metric_are_still_to_come() -> None:
+    revenue = {**PASSING, "primary_metric": "revenue per user", "baseline": 2.0, "sd": 10.0, "mde": 0.25}
+    events = {"paid": 100, "unsubscribe": 50}
+    harmed = {"control": (N, events), "a": (N, {**events, "unsubscribe": 400})}
+    for arms, decision in ((harmed, "do not ship"), (harmed | {"b": (N, events)}, "keep running")):
+        split, units = (1 / len(arms),) * len(arms), len(arms) * N
+        found = read(arms, {**revenue, "split": split, "planned_units": units, "window_days": 7})
+        assert found.decision == decision and "came less than 7 days before the log ends" in found.sentence
+        assert "Stop a: it raises unsubscribe rate by 700.0 %." in found.sentence
+
+
 def test_harm_stops_a_test_whose_primary_metric_cannot_be_read() -> None:
     revenue = {**PASSING, "primary_metric": "revenue per user", "baseline": 2.0, "sd": 10.0, "mde": 0.25}
     events = {"paid": 100, "unsubscribe": 50}

@@ -108,8 +108,10 @@ def _measured(said: str) -> Metric:
 def _better_by_name(name: str) -> int:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # paymentFailed
     whole = re.sub(r"[\W_]+", " ", apart).casefold()
-    said = whole.partition(" per ")[0] or whole  # what is counted: in "unsubscribes per email" the emails undo nothing
-    return 1 if not re.search(HARM, said) else 0 if TURNED.search(said) else -1
+    counted = whole.partition(" per ")[0]
+    if re.search(HARM, counted):  # in "unsubscribes per email" the emails undo nothing
+        return 0 if TURNED.search(counted) else -1
+    return 0 if re.search(HARM, whole) else 1  # "per-user refunds" or "orders per complaint": nobody can tell
 
 
 def spellings(event: str) -> tuple[str, ...]:

@@ -68,12 +68,16 @@ def has_harm(lines: Sequence[Line]) -> bool:
 
 def _unreadable(look: Look, primary: Sequence[Line], harm: Harm) -> Verdict:
     """Where no arm's primary metric can be read: harm ends the test all the same."""
-    reason, stop = primary[0].beside.reason, "Do not ship" if look.is_last else "Stop"
+    stop = "Do not ship" if look.is_last else "Stop"
     told = [f"{stop} {arm}: {_harm(of_arm)}." for arm, of_arm in harm.items()]
-    if len(harm) < len(primary):
-        return Verdict("refused", " ".join([f"Not read: {reason}.", *told]))
-    why: StopReason = "planned" if look.is_last else "guardrail"
-    return Verdict("do not ship", f"{' '.join(told)} {primary[0].name} is not read: {reason}.", [*harm][0], why)
+    reason = primary[0].beside.reason if look.number or not harm else look.reason
+    if len(harm) == len(primary):
+        why: StopReason = "planned" if look.is_last else "guardrail"
+        sentence = f"{' '.join(told)} {primary[0].name} is not read: {reason}.{_of_end(look)}"
+        return Verdict("do not ship", sentence, [*harm][0], why)
+    if harm and not look.number:
+        return Verdict("keep running", " ".join([f"Keep it running: {reason}.", *told]))
+    return Verdict("refused", " ".join([f"Not read: {reason}.", *told]))
 
 
 def _harm_by_arm(lines: Sequence[Line]) -> Harm:
