@@ -29,6 +29,23 @@ def test_three_arms_by_holm() -> None:
     assert [one.level for one in found.lines] == pytest.approx([0.975, 0.975])
 
 
+def test_a_later_step_of_holm_says_that_its_interval_holds_for_all_arms() -> None:
+    plan = a_plan(split="34/33/33", many="holm", planned_units=3 * N, guardrail_metrics="unsubscribe rate")
+    rise = 258  # p between .025, the interval's alpha, and .05, that of the second step
+    assert 0.025 < two_sided(pooled_z((219, N), (rise, N))) < 0.05
+    arms = {
+        "control": (N, {"conversion": 219}),
+        "a": (N, {"conversion": 290, "unsubscribe": 90}),
+        "b": (N, {"conversion": rise}),
+    }
+    found = experiments.read(plan, *world(arms))
+    lift = line(found, arm="b").beside.lift
+    assert lift is not None and lift.lower < 0 and line(found, arm="b").is_rejected
+    assert found.decision == "ship" and found.sentence.startswith("Ship b: ")
+    assert "; for all arms together, wider than Holm's test of this one)" in found.sentence
+    assert found.sentence.count("for all arms together") == 1
+
+
 def test_three_arms_by_dunnett() -> None:
     plan = a_plan(split="34/33/33", many="dunnett", planned_units=3 * N)
     found = experiments.read(plan, *world(THREE))

@@ -128,6 +128,8 @@ HYPOTHESIS, SIZE, VARIABLE, LOOKS, TAILS, DOWNSTREAM = RULES
         (DOWNSTREAM, {"decision": "ship", "downstream_effect": "0.012", "downstream_ci_low": "0.004", "downstream_ci_high": "0.02", "downstream_metric": "churn rate"}, "fail", "shipped while churn rate rose by 1.2 % (0.4 % to 2.0 %)"),
         (DOWNSTREAM, {"decision": "ship", "downstream_effect": "-0.012", "downstream_ci_low": "-0.03", "downstream_ci_high": "0.006"}, "pass", "trial-to-paid rate and unsubscribe rate are declared; trial-to-paid rate fell by 1.2 % (-3.0 % to 0.6 %), which chance may have done"),
         (DOWNSTREAM, {"decision": "ship", "downstream_effect": "-0.012", "downstream_metric": "crash-free rate"}, "unknown", "which way of crash-free rate is better is not clear from its name"),
+        (DOWNSTREAM, {"decision": "ship", "downstream_effect": "-0.012", "downstream_metric": "crash-free rate", "guardrail_metrics": "crash-free rate (higher is better)"}, "fail", "shipped while crash-free rate fell by 1.2 % (no interval is on record)"),
+        (DOWNSTREAM, {"decision": "ship", "downstream_effect": "-0.012", "downstream_metric": "crash-free rate", "guardrail_metrics": "crash-free rate (higher is better); crash-free (lower is better)"}, "unknown", "which way of crash-free rate is better is not clear from its name"),
         (DOWNSTREAM, {"decision": "ship", "downstream_effect": ""}, "unknown", "downstream_effect is blank"),
         (DOWNSTREAM, {"decision": "ship", "stop_reason": "guardrail"}, "fail", "a guardrail stopped it, and it was shipped all the same"),
     ],

@@ -112,6 +112,20 @@ def test_a_direction_declared_in_one_role_holds_in_the_other(tmp_path: Path, is_
     assert by_row.decision == "do not ship" and "it lowers crash-free rate" in by_row.sentence
 
 
+@pytest.mark.parametrize("open_role", ["primary_metric", "downstream_metric"])
+def test_the_gate_and_a_row_hear_a_direction_that_a_guardrail_declares(tmp_path: Path, open_role: str) -> None:
+    said = {open_role: "crash-free rate", "guardrail_metrics": "crash-free rate (higher is better); unsubscribe rate"}
+    gate = a_plan(**{**PASSING, **said}).gate
+    told = "; ".join(gate.loc[~gate["passed"], "missing"])
+    stands_guard = "the primary metric stands guard over itself; name others that must not suffer"
+    assert told == (stands_guard if open_role == "primary_metric" else "")
+    put, happened = world(with_events({**EVENTS, "crash-free": 300}, {**BETTER, "crash-free": 900}))
+    row = {"id": "T", "primary_metric": "conversion rate", "mde": 0.25, "planned_n": 2 * N, **said}
+    ws = workspace_of(tmp_path, experiments=pd.DataFrame([row]), assignments=put, outcomes=happened)
+    found = experiments.read_registered(ws, "T")
+    assert line(found, "crash-free rate").better == 1 and found.decision == "ship"
+
+
 def test_a_direction_given_at_the_reading_makes_no_harm_of_a_planned_metric() -> None:
     more = with_events({**EVENTS, "crash-free": 900, "error-free": 9}, {**BETTER, "crash-free": 300, "error-free": 9})
     asked = ["crash-free rate (higher is better)", "error-free", "error-free (higher is better)"]

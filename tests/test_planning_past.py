@@ -55,9 +55,8 @@ def arms_with(*pasts: np.ndarray) -> list[Arm]:
 def at(z: float) -> np.ndarray:
     """A past of N users that lies so many standard errors above that of N users at(0)."""
     around = np.resize([-1.0, 1.0], N)
-    return around + z * np.sqrt(2 / N) / np.sqrt(
-        1 - z**2 / (2 * N)
-    )  # the variance of both holds half of the gap squared
+    spread = 1 / np.sqrt(1 - z**2 / (2 * N))  # the variance of both holds half of the gap squared
+    return around + z * np.sqrt(2 / N) * spread
 
 
 @pytest.mark.parametrize("place", [1, 2])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from martech_lib.core.spoken import count, listed, number
-from martech_lib.experiments.metrics import Metric, metric_of, what_of
+from martech_lib.experiments.metrics import Metric, directed, what_of
 
 if TYPE_CHECKING:
     from martech_lib.experiments.plan import Plan
@@ -53,7 +53,7 @@ def _hypothesis(plan: Plan) -> str:
 
 def _direction(plan: Plan) -> str:
     """What is wrong where the plan hopes for the worse, or nobody knows what that is."""
-    metric = plan.metric
+    metric = directed(plan.primary_metric, plan.metric_names)
     return hope_for_worse(metric, plan.effect) if metric.better else asked_for_direction(metric)
 
 
@@ -116,10 +116,10 @@ def _downstream(plan: Plan) -> str:
     lacking += [] if plan.guardrail_metrics else ["a guardrail metric (what stops it, such as unsubscribes)"]
     if lacking:
         return f"it lacks {listed(lacking)}"
-    beside = [plan.downstream_metric, *plan.guardrail_metrics]
+    beside = plan.metric_names[1:]
     if what_of(plan.primary_metric) in map(what_of, beside):
         return "the primary metric stands guard over itself; name others that must not suffer"
-    unclear = [metric for metric in map(metric_of, beside) if not metric.better]
+    unclear = [metric for name in beside if not (metric := directed(name, plan.metric_names)).better]
     return asked_for_direction(unclear[0]) if unclear else ""
 
 

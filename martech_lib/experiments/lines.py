@@ -94,9 +94,9 @@ def roles_of(plan: Plan, exploratory: Sequence[str]) -> Roles:
         "guardrail": plan.guardrail_metrics,
         "exploratory": exploratory,
     }
-    every = ways_of([name for names in named.values() for name in names])
+    every = ways_of([*plan.metric_names, *exploratory])
     # What is only read beside the plan cannot say afterwards what is harm to it.
-    declared = ways_of([name for role, names in named.items() if role != "exploratory" for name in names])
+    declared = ways_of(plan.metric_names)
     seen: set[Metric] = set()
     found: Roles = {}
     for role, names in named.items():

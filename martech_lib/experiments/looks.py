@@ -132,11 +132,12 @@ def ends_at(plan: Plan, look: Look, z: float, *, has_stopped: bool) -> Ends:
         z: Z of what was found; of a one-sided plan in the direction that is hoped for.
         has_stopped: Whether the rule stops here.
     """
-    simple = Ends(min(look.z, MOST), min(look.z, MOST), 0.0, held_p(plan, look, z))
+    is_ordered = plan.rule != "confidence_sequence" and (has_stopped or look.is_last)
     is_beyond_all = look.number > 1 and abs(z) > FAR
-    if plan.rule == "confidence_sequence" or is_beyond_all or not (has_stopped or look.is_last):
-        return simple
-    return simple if _chance_to_come(plan, look, z) < SELDOM else _by_order(plan, look, z)
+    if is_ordered and not is_beyond_all and _chance_to_come(plan, look, z) >= SELDOM:
+        return _by_order(plan, look, z)
+    wide = min(look.z, MOST)
+    return Ends(wide, wide, 0.0, held_p(plan, look, z))
 
 
 def at_ends(ends: Ends, plain: Difference, at_level: Callable[[float], Difference]) -> Difference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
 
@@ -91,6 +91,25 @@ def ways_of(names: Iterable[str]) -> Mapping[Metric, int]:
                 "the other lower; name it one way."
             )
     return {what: metric_of(name).better for what, name in first.items()}
+
+
+def names_in(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The metrics that a row of the register declares, the primary one first where there is one."""
+    primary = str(row.get("primary_metric") or "")
+    beside = [split_names(row.get(column)) for column in ("downstream_metric", "guardrail_metrics")]
+    return tuple(name for name in (primary, *beside[0], *beside[1]) if name.strip())
+
+
+def split_names(cell: Any) -> tuple[str, ...]:
+    """The metrics in a cell of the register: with ';' between them, or as they are."""
+    names = cell.split(";") if isinstance(cell, str) else cell or ()
+    return tuple(str(name) for name in names if str(name).strip())
+
+
+def directed(name: str, among: Iterable[str]) -> Metric:
+    """The metric that a name declares, its direction where the name leaves it open from other names of the same."""
+    metric = metric_of(name)
+    return metric._replace(better=metric.better or ways_of(among).get(what_of(name), 0))
 
 
 def _measured(said: str) -> Metric:

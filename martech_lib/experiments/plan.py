@@ -91,6 +91,12 @@ class Plan:
         return metric_of(self.primary_metric)
 
     @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric it declares, the primary one first."""
+        downstream = (self.downstream_metric,) if self.downstream_metric else ()
+        return (self.primary_metric, *downstream, *self.guardrail_metrics)
+
+    @property
     def kind(self) -> Kind:
         """rate, mean or ratio."""
         return self.metric.kind

@@ -15,7 +15,7 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.gate import asked_for_direction, hope_for_worse
 from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
-from martech_lib.experiments.metrics import Metric, metric_of, ways_of, what_of
+from martech_lib.experiments.metrics import Metric, directed, names_in, split_names
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import planned_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
@@ -120,7 +120,7 @@ def plan_of_row(row: Row, control: Sample) -> Plan:
     Raises:
         UserError: The row lacks what a plan needs, or hopes for the worse.
     """
-    metric = metric_of(str(row.get("primary_metric") or ""))
+    metric = directed(str(row.get("primary_metric") or ""), names_in(row))
     size = row.get("mde")
     if size is None:
         raise UserError(f"{row['id']} has no mde, so that nothing says what it was planned for.")
@@ -154,22 +154,14 @@ def _method(row: Row) -> Mapping[str, Any]:
 
 
 def _roles(row: Row) -> Roles:
-    primary = str(row.get("primary_metric") or "")
-    downstream, guardrails = _names(row.get("downstream_metric")), _names(row.get("guardrail_metrics"))
-    ways = ways_of([*([primary] if primary else ()), *downstream, *guardrails])
+    among = names_in(row)
 
     def metrics(*names: str) -> tuple[Metric, ...]:
-        found = {name: metric_of(name) for name in names}
-        return tuple(one._replace(better=ways.get(what_of(name), one.better)) for name, one in found.items())
+        return tuple(directed(name, among) for name in dict.fromkeys(names))
 
     return {
-        "primary": metrics(primary),
-        "downstream": metrics(*downstream),
-        "guardrail": metrics(*guardrails),
+        "primary": metrics(str(row.get("primary_metric") or "")),
+        "downstream": metrics(*split_names(row.get("downstream_metric"))),
+        "guardrail": metrics(*split_names(row.get("guardrail_metrics"))),
         "exploratory": (),
     }
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    names = value.split(";") if isinstance(value, str) else value or ()
-    return tuple(str(name) for name in names if str(name).strip())

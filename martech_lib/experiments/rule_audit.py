@@ -13,7 +13,7 @@ from martech_lib.core.rows import Row
 from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, listed, percent
 from martech_lib.experiments import gate
-from martech_lib.experiments.metrics import metric_of
+from martech_lib.experiments.metrics import metric_of, names_in, what_of
 from martech_lib.experiments.register import rule_of
 
 Ruling = Literal["pass", "fail", "unknown", "not applicable"]
@@ -202,7 +202,7 @@ def _downstream(row: Row, _: float) -> Told:
     blank += ["downstream_effect"] if has_shipped and effect is None else []
     if blank:
         return "unknown", f"{listed(blank)} {'is' if len(blank) == 1 else 'are'} blank"
-    if has_shipped and metric and effect and not metric_of(metric).better:
+    if has_shipped and metric and effect and not _better_downstream(row):
         return "unknown", f"which way of {metric} is better is not clear from its name"
     declared = f"{metric} and {listed(row['guardrail_metrics'])} are declared"
     return "pass", f"{declared}; {metric} {moved}, which chance may have done" if has_shipped and moved else declared
@@ -211,13 +211,20 @@ def _downstream(row: Row, _: float) -> Told:
 def _harm(row: Row) -> tuple[bool, str]:
     """Whether the later metric surely moved the wrong way, and how; "" where it did not at all."""
     metric, effect = row.get("downstream_metric"), row.get("downstream_effect")
-    if not metric or effect is None or effect * metric_of(metric).better >= 0:
+    if not metric or effect is None or effect * _better_downstream(row) >= 0:
         return False, ""
     low, high = row.get("downstream_ci_low"), row.get("downstream_ci_high")
     moved = f"{'rose' if effect > 0 else 'fell'} by {percent(abs(effect))}"
     if low is None or high is None:
         return True, f"{moved} (no interval is on record)"
     return not min(low, high) <= 0 <= max(low, high), f"{moved} ({percent(low)} to {percent(high)})"
+
+
+def _better_downstream(row: Row) -> int:
+    """1 where more is better, -1 where less is; 0 where the row's names leave it open or contradict each other."""
+    what = what_of(row["downstream_metric"])
+    ways = {metric_of(name).better for name in names_in(row) if what_of(name) == what} - {0}
+    return ways.pop() if len(ways) == 1 else 0
 
 
 CHECKS: Mapping[str, Callable[[Row, float], Told]] = dict(

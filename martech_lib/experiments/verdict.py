@@ -158,7 +158,16 @@ def _by(line: Line) -> str:
         return ""
     plain = line.beside.treated.mean / line.beside.control.mean - 1
     allowing = " allowing for its looks" if abs(told.estimate - plain) > 0.0005 else ""
-    return f", by {percent(abs(told.estimate))} ({percent(told.lower)} to {percent(told.upper)}){allowing}"
+    # Holm's later steps are less strict than an interval that holds for all arms together.
+    together = "; for all arms together, wider than Holm's test of this one"
+    ends = f"{percent(told.lower)} to {percent(told.upper)}{together if _is_by_holm_alone(line) else ''}"
+    return f", by {percent(abs(told.estimate))} ({ends}){allowing}"
+
+
+def _is_by_holm_alone(line: Line) -> bool:
+    """Whether the test sees an effect where the interval still holds none."""
+    told = line.beside.lift
+    return line.is_rejected and told is not None and told.lower <= 0 <= told.upper
 
 
 def _open(line: Line, known: Sequence[Line]) -> str:
