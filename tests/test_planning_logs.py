@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -21,6 +20,10 @@ from martech_lib.experiments.readout import Readout
 
 N = 300
 ASSIGNMENTS, OUTCOMES = world(with_events({"conversion": 60}, {"conversion": 80}, N))
+
+
+def objects(*values: Any) -> pd.Series:
+    return pd.Series(values, dtype=object)
 
 
 def read(put: Any = ASSIGNMENTS, happened: Any = OUTCOMES) -> Readout:
@@ -56,6 +59,46 @@ def test_columns_of_odd_types_are_read(odd: Any) -> None:
     assert line(read(ASSIGNMENTS.assign(note=1).rename(columns={"note": 0}))).beside.arm == "treated"
 
 
+@pytest.mark.parametrize("duration", [np.timedelta64(1, "D"), pd.Timedelta(1), timedelta(1)], ids=repr)
+def test_durations_harm_no_column_but_ids(duration: Any) -> None:
+    assert line(read(ASSIGNMENTS.assign(note=objects(*[duration, 2] * N)))).beside.difference == (
+        line(read()).beside.difference
+    )
+
+
+@pytest.mark.parametrize("column", ["note", "arm", "pre_value", "program"])
+@pytest.mark.parametrize("signal", [Decimal("sNaN"), Decimal("-sNaN12")], ids=repr)
+def test_a_signalling_nan_is_a_blank(signal: Decimal, column: str) -> None:
+    given = ASSIGNMENTS.assign(note=1, pre_value=1.0, program="p").astype({column: object})
+    told, blank = given.copy(), given.copy()
+    told.loc[3, column], blank.loc[3, column] = signal, None
+    measure = (Measure("m", ("conversion",), "users"),)
+    asked = {"program": "p"} if column == "program" else {}
+    found, wanted = (counted(put, OUTCOMES, measure, **asked) for put in (told, blank))
+    assert (found.arms, found.unusable) == (wanted.arms, wanted.unusable)
+
+
+def test_a_time_that_is_a_signalling_nan_is_a_blank() -> None:
+    times = ASSIGNMENTS["assigned_at"].astype(object)
+    times[3] = Decimal("sNaN")
+    found = counted(ASSIGNMENTS.assign(assigned_at=times), OUTCOMES, (Measure("m", ("conversion",), "users"),))
+    assert (found.unusable, sum(arm.n for arm in found.arms)) == (1, 2 * N - 1)
+
+
+@pytest.mark.parametrize(
+    "unknown", [Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity")], ids=repr
+)
+@pytest.mark.parametrize("others", [[Decimal("9.90")], [9.9], [9]], ids=repr)
+def test_a_value_that_is_no_number_adds_nothing_as_a_decimal_either(unknown: Decimal, others: list[Any]) -> None:
+    def worth(first: Any) -> list[float]:
+        values = objects(*[first, *others] * N)
+        happened = ASSIGNMENTS.rename(columns={"assigned_at": "ts"}).assign(event="e", value=values)
+        found = counted(ASSIGNMENTS.assign(pre_value=values), happened, (Measure("m", ("e",), "value"),))
+        return [number for arm in found.arms for number in arm.sums["m"]]
+
+    assert worth(unknown) == worth(float(unknown) if unknown.is_infinite() else None)
+
+
 def test_ids_of_which_some_are_written_as_floats_are_whole_numbers() -> None:
     place = {user: at for at, user in enumerate(ASSIGNMENTS["user_id"])}
     put = ASSIGNMENTS.assign(user_id=pd.Series([at if at % 2 else float(at) for at in range(2 * N)], dtype=object))
@@ -64,86 +107,7 @@ def test_ids_of_which_some_are_written_as_floats_are_whole_numbers() -> None:
     assert line(read(put, happened.astype({"user_id": "string"}))).beside.difference == line(read()).beside.difference
 
 
-def objects(*values: Any) -> pd.Series:
-    return pd.Series(values, dtype=object)
-
-
-def joined(put: Any, happened: Any) -> tuple[list[int], list[float], int, int]:
-    """Users by arm a, b, a, b ... and how many of them are found among the outcomes; crossed and unusable users."""
-    at = pd.Timestamp("2026-09-01")
-    assignments = pd.DataFrame({"user_id": put, "assigned_at": at})
-    assignments["arm"] = ["a", "b"] * (len(assignments) // 2)
-    outcomes = pd.DataFrame({"user_id": happened, "ts": at, "event": "e"})
-    found = counted(assignments, outcomes, (Measure("m", ("e",), "users"),))
-    return [arm.n for arm in found.arms], [arm.sums["m"].y for arm in found.arms], found.crossed, found.unusable
-
-
-@pytest.mark.parametrize(
-    ("strange", "written"),
-    [(float("inf"), "inf"), (1.5, "1.5"), (Decimal("1.50"), "1.5"), (Decimal(10**30), str(10**30)),
-     (2**70, str(2**70)), (10**16, str(10**16)), (2**63, str(2**63)), (-(2**63), str(-(2**63)))],
-    ids=repr,
-)  # fmt: skip
-def test_an_id_that_is_no_common_number_is_its_digits_and_the_others_stay_whole(strange: Any, written: str) -> None:
-    users = objects(strange, 1.0, 2, 3.0)
-    assert joined(users, [written, "1", "2"]) == ([2, 2], [2.0, 1.0], 0, 0)
-    assert joined(users, objects(strange, 1, 2)) == ([2, 2], [2.0, 1.0], 0, 0)
-    assert joined(users, [1, 2]) == ([2, 2], [1.0, 1.0], 0, 0)
-
-
-@pytest.mark.parametrize("blank", [None, float("nan"), pd.NA, Decimal("NaN")], ids=repr)
-def test_blank_ids_are_set_aside_and_the_others_lose_no_digit(blank: Any) -> None:
-    assert joined(objects(blank, 1.0, 2, 3.0), [1, 2]) == ([1, 2], [1.0, 1.0], 0, 1)
-    assert joined(objects(blank, 2**60 + 1, 2**60, 3.0), [2**60]) == ([1, 2], [1.0, 0.0], 0, 1)
-    decimals = pd.array([None, 1, 2, 3], dtype=pd.ArrowDtype(pa.decimal128(20, 2)))
-    assert joined(decimals, [1, 2]) == ([1, 2], [1.0, 1.0], 0, 1)
-
-
-@pytest.mark.parametrize("kind", [float, "Float64", "double[pyarrow]", Decimal])
-def test_ids_with_fractions_are_users_of_their_own(kind: Any) -> None:
-    numbers = ["7.2", "7.4", "8.1", "8"]
-    users = objects(*map(Decimal, numbers)) if kind is Decimal else pd.Series(list(map(float, numbers)), dtype=kind)
-    assert joined(users, ["7.2", "8"]) == ([2, 2], [1.0, 1.0], 0, 0)
-    assert joined(users, [7, 8]) == ([2, 2], [0.0, 1.0], 0, 0)
-
-
-def test_ids_of_a_database_are_whole_where_they_are_and_never_break_the_count() -> None:
-    rows = "(1, 'a'), (2.5, 'b'), ('inf'::double, 'a'), (1e300, 'b'), ('nan'::double, 'a'), (NULL, 'b')"
-    con = ibis.duckdb.connect()
-    con.raw_sql(
-        f"CREATE TABLE put AS SELECT u user_id, a arm, TIMESTAMP '2026-09-01' assigned_at FROM (VALUES {rows}) t(u, a)"
-    )
-    con.raw_sql(
-        "CREATE TABLE happened AS SELECT unnest([1.00, 2.50])::DECIMAL(20, 2) user_id, TIMESTAMP '2026-09-01' ts, 'e' event"
-    )
-    found = counted(con.table("put"), con.table("happened"), (Measure("m", ("e",), "users"),))
-    assert [(arm.n, arm.sums["m"].y) for arm in found.arms] == [(2, 1.0), (2, 0.0)]
-    assert found.unusable == 2
-
-
-@pytest.mark.parametrize("rounded", [2.0**53, 2.0**60, 1e19, 1e300, -1e19])
-@pytest.mark.parametrize("others", [[1, 2, 3], [1.0, 2.0, 3.0]], ids=["whole", "floats"])
-def test_floats_that_may_stand_for_several_users_are_told(rounded: float, others: list[Any]) -> None:
-    for ids in (objects(rounded, *others), pd.Series([rounded, *others], dtype=float)):
-        with pytest.raises(UserError, match=r"user_id of assignments has 1 float from 2\*\*53 on, such as .*'string'"):
-            joined(ids, [1, 2])
-        with pytest.raises(UserError, match="user_id of outcomes has 1 float from"):
-            joined([1, 2], ids)
-
-
-@pytest.mark.parametrize("duration", [np.timedelta64(1, "D"), pd.Timedelta(1), timedelta(1)], ids=repr)
-def test_durations_are_no_ids_and_harm_no_other_column(duration: Any) -> None:
-    for ids in (objects(duration, 2, 3, 4), pd.Series([duration] * 4)):
-        with pytest.raises(
-            UserError, match="user_id of assignments has durations .*; allowed are whole numbers and text"
-        ):
-            joined(ids, [1, 2])
-    assert line(read(ASSIGNMENTS.assign(note=objects(*[duration, 2] * N)))).beside.difference == (
-        line(read()).beside.difference
-    )
-
-
-@pytest.mark.parametrize("blank", [None, float("nan"), pd.NA, 0.0, 0], ids=repr)
+@pytest.mark.parametrize("blank", [None, float("nan"), pd.NA, 0.0, 0, Decimal("NaN")], ids=repr)
 def test_money_as_decimals_is_numbers_whatever_fills_its_blanks(blank: Any) -> None:
     money = objects(*[Decimal("9.90"), blank] * N)
     dust = pd.to_numeric(money.map(lambda one: None if pd.isna(one) else float(one)))

@@ -44,11 +44,13 @@ def take(touches: Any, conversions: Any, *, kinds: Sequence[str], segment: Segme
     """Ibis tables or frames -> the columns that attribution needs, and the segment's own as `asked_value`.
 
     Raises:
-        UserError: A column is missing or of a type that cannot be used, or times are no times or in two clocks.
+        UserError: A column is missing or of a type that cannot be used, ids are floats that may have been rounded, or
+            times are no times or in two clocks.
     """
     touched, converted = (as_table(t, n, REQUIRED[n]) for t, n in ((touches, "touches"), (conversions, "conversions")))
     refuse_unknown(segment, (touched, converted))
-    touched, converted = (_typed(_asked(table, segment.column)) for table in (touched, converted))
+    touched = _typed(_asked(touched, segment.column), "touches")
+    converted = _typed(_asked(converted, segment.column), "conversions")
     refuse_two_clocks({"touches": touched.ts, "conversions": converted.ts})
     touched, converted, notes = same_users({"touches": touched, "conversions": converted})
     touched, converted = with_column(touched, "kind", "string"), _with_value(converted)
@@ -66,16 +68,21 @@ def take_conversions(conversions: Any) -> ir.Table:
     """The conversions that attribution can use, where there are no touches beside them: user_id, ts, value, group.
 
     Raises:
-        UserError: A column is missing or of a type that cannot be used, or times are no times.
+        UserError: A column is missing or of a type that cannot be used, ids are floats that may have been rounded, or
+            times are no times.
     """
-    converted = _with_value(_typed(as_table(conversions, "conversions", REQUIRED["conversions"])))
+    converted = _with_value(_conversions(conversions))
     return _usable(converted, converted.ts.notnull(), "value")
 
 
 def read_conversions(conversions: Any) -> ir.Table:
     """One row of what `take_conversions` reads: rows, no_user, no_time, no_value, repeated."""
-    converted = _with_value(_typed(as_table(conversions, "conversions", REQUIRED["conversions"])))
+    converted = _with_value(_conversions(conversions))
     return _read(converted, "conversion_id", no_value=converted.value.isnull())
+
+
+def _conversions(conversions: Any) -> ir.Table:
+    return _typed(as_table(conversions, "conversions", REQUIRED["conversions"]), "conversions")
 
 
 def _asked(table: ir.Table, column: str) -> ir.Table:
@@ -83,9 +90,9 @@ def _asked(table: ir.Table, column: str) -> ir.Table:
     return table.mutate(**{ASKED: table[column].cast("string")}) if column in table.columns else table
 
 
-def _typed(table: ir.Table) -> ir.Table:
+def _typed(table: ir.Table, name: str) -> ir.Table:
     """Whole ids, times and channels of one type each, so that both tables and every engine can put them together."""
-    table = typed(table)
+    table = typed(table, name)
     if "channel" in table.columns and not table.channel.type().is_string():
         return table.mutate(channel=table.channel.cast("string"))
     return table

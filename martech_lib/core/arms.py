@@ -66,8 +66,8 @@ def counted(
         window_days: An outcome so many days after its user's assignment still counts; all do where None.
 
     Raises:
-        UserError: A column is missing or of a type that cannot be used, times are no times or of two clocks, measures
-            share a name or the window is no length of time.
+        UserError: A column is missing or of a type that cannot be used, ids are floats that may have been rounded,
+            times are no times or of two clocks, measures share a name or the window is no length of time.
     """
     _refuse(measures, window_days)
     logs = _taken(assignments, outcomes, program)
@@ -118,8 +118,8 @@ def _refuse(measures: Sequence[Measure], window_days: float | None) -> None:
 
 def _taken(assignments: Any, outcomes: Any, program: str | None) -> _Logs:
     required = ("user_id", "arm", "assigned_at", *(["program"] if program is not None else []))
-    put = typed(as_table(assignments, "assignments", required, time="assigned_at"), time="assigned_at")
-    happened = typed(as_table(outcomes, "outcomes", ("user_id", "ts", "event")))
+    put = typed(as_table(assignments, "assignments", required, time="assigned_at"), "assignments", time="assigned_at")
+    happened = typed(as_table(outcomes, "outcomes", ("user_id", "ts", "event")), "outcomes")
     refuse_two_clocks({"assignments": put.assigned_at, "outcomes": happened.ts})
     put, happened, _ = same_users({"assignments": put, "outcomes": happened})
     if program is not None:

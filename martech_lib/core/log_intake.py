@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from martech_lib.core.errors import UserError, did_you_mean, shown
+from martech_lib.core.float_ids import EXACT, refuse_rounded, refuse_rounded_in_engine
 from martech_lib.core.spoken import count, fitting
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ HELD = (str, int, float, bool, bytes, Decimal, date, np.number, np.bool_)  # kin
 NUMBERS = (int, float, Decimal, np.integer, np.floating)
 NO_NUMBERS = (bool, np.timedelta64)  # though Python and NumPy derive them from whole ones
 DURATIONS = (timedelta, np.timedelta64)
-EXACT = 2**53  # below it floats hold every whole number
 LONGEST = 2**63  # below it engines do
 MICROSECONDS = 6  # digits of a second, in both tables: what is rounded differently changes places
 
@@ -56,13 +56,25 @@ def as_table(given: Any, name: str, required: Sequence[str], *, time: str = "ts"
     return table
 
 
-def typed(table: ir.Table, *, time: str = "ts") -> ir.Table:
-    """Whole ids and times of one type each, so that both tables and every engine can put them together."""
+def typed(table: ir.Table, name: str, *, time: str = "ts") -> ir.Table:
+    """Whole ids and times of one type each, so that both tables and every engine can put them together.
+
+    Args:
+        table: The log.
+        name: What it is called in messages.
+        time: The column that says when.
+
+    Raises:
+        UserError: Ids are floats, and some are so large that several users may have become one.
+    """
     ids = table.user_id.type()
     changed: dict[str, Any] = {}
     if ids.is_integer():
         is_too_long = ids in (dt.uint64, dt.Decimal(38, 0))
         changed["user_id"] = table.user_id.cast("string" if is_too_long else "int64")
+    elif ids.is_floating():
+        refuse_rounded_in_engine(table, f"user_id of {name}")
+        changed["user_id"] = table.user_id.isnan().ifelse(ibis.null(ids), table.user_id)
     changed[time] = table[time].cast(dt.Timestamp(timezone=table[time].type().timezone, scale=MICROSECONDS))
     return table.mutate(**changed)
 
@@ -100,35 +112,42 @@ def blank(column: Any) -> Any:
 
 def _framed(given: pd.DataFrame, name: str, time: str) -> pd.DataFrame:
     """A frame whose columns are of one kind each: times as times, ids and words of several kinds as text."""
-    if "user_id" in given.columns:
-        _refuse_no_ids(given["user_id"], f"user_id of {name}")
-    framed = {str(column): _plain(values, str(column)) for column, values in given.items()}
-    return pd.DataFrame(framed | {time: _times(given[time], f"{time} of {name}")})
+    columns = {str(column): _without_signals(values) for column, values in given.items()}
+    if "user_id" in columns:
+        _refuse_no_ids(columns["user_id"], f"user_id of {name}")
+    framed = {column: _plain(values, column) for column, values in columns.items()}
+    return pd.DataFrame(framed | {time: _times(columns[time], f"{time} of {name}")})
+
+
+def _without_signals(column: pd.Series) -> pd.Series:
+    """A column without signalling NaN, which fails wherever it is looked at: it is blank as any other NaN."""
+    try:
+        column.isna()
+    except InvalidOperation:
+        return column.mask(column.map(lambda one: isinstance(one, Decimal) and one.is_snan()), None)
+    return column
 
 
 def _refuse_no_ids(ids: pd.Series, named: str) -> None:
-    """A `UserError` for durations, and for floats that may have been rounded: two users of one id are one."""
+    """A `UserError` for durations, and for floats of any kind that may have been rounded."""
     kinds = _kinds(ids)
     if any(issubclass(kind, DURATIONS) for kind in kinds):
         raise UserError(f"{named} has durations (timedelta); allowed are whole numbers and text: give users their ids.")
-    if not any(issubclass(kind, (float, np.floating)) for kind in kinds):
-        return
-    known = ids.dropna()
-    floats = known if len(kinds) == 1 else known[known.map(lambda one: isinstance(one, (float, np.floating)))]
-    size = floats.astype("float64").abs()
-    rounded = floats[(size >= EXACT) & (size < np.inf)]
-    if len(rounded):
-        told = f"{count(len(rounded), 'float')} from 2**53 on, such as {float(rounded.iloc[0])!r}"
-        raise UserError(
-            f"{named} has {told}, where floats leave out whole numbers and users become one; allowed are whole "
-            "numbers and text: read ids as such from the start, in pandas with dtype={'user_id': 'string'}."
-        )
+    for kind in kinds:
+        if issubclass(kind, (float, np.floating)):
+            known = ids.dropna()
+            floats = known if len(kinds) == 1 else known[[type(one) is kind for one in known]]
+            refuse_rounded(floats, kind, named)
 
 
 def _kinds(column: pd.Series) -> set[type]:
     """The kinds of what is in a column; one look at all is ten times faster where it is text."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind != "O":
-        return {column.dtype.type}
+    dtype: Any = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        dtype = dtype.categories.dtype
+    dtype = dtype.subtype if isinstance(dtype, pd.SparseDtype) else getattr(dtype, "numpy_dtype", dtype)
+    if isinstance(dtype, np.dtype) and dtype.kind != "O":
+        return {dtype.type}
     is_text = pd.api.types.infer_dtype(column, skipna=True) == "string"
     return {str} if is_text else set(map(type, column.dropna()))
 
@@ -232,7 +251,6 @@ def _with_text_ids(table: ir.Table) -> ir.Table:
     ids = table.user_id
     kind = ids.type()
     if kind.is_floating():
-        ids = ids.isnan().ifelse(ibis.null(kind), ids)
         # Engines may cast before they choose, and fail beyond whole numbers.
         near = (ids.abs() < EXACT).ifelse(ids, 0.5)
         whole = near.floor().cast("int64")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache
@@ -17,6 +18,7 @@ from small_world import START
 
 from martech_lib import experiments
 from martech_lib.core.arms import Counted, Measure, counted
+from martech_lib.core.errors import UserError
 from martech_lib.experiments import Readout
 
 ENGINES = ("postgres", "spark")
@@ -171,6 +173,37 @@ def test_values_as_large_and_as_small_as_can_be_stop_no_engine(engine: str, put:
         "outcomes": pa.table({"user_id": range(6), "ts": [start] * 6, "event": ["buy"] * 6, "value": values}),
     }
     same(read(put(engine)(tables)), read(_in_duckdb(tables)))
+
+
+def of_users(assigned: pa.Array, active: pa.Array) -> Mapping[str, pa.Table]:
+    """Assignments to one arm and outcomes, one a user."""
+    start = START.astype(object)
+    put = {"arm": "a", "assigned_at": start, "program": "checkout"}
+    happened = {"ts": start, "event": "buy", "value": 1.0}
+    return {
+        name: pa.table({"user_id": users} | {column: [value] * len(users) for column, value in columns.items()})
+        for name, users, columns in (("assignments", assigned, put), ("outcomes", active, happened))
+    }
+
+
+def acting(connection: Any) -> tuple[int, float, int]:
+    """Users, those of them who act, and unusable rows."""
+    found = read(connection)
+    return found.arms[0].n, found.arms[0].sums["conversion"].y, found.unusable
+
+
+@pytest.mark.parametrize("engine", ["duckdb", *ENGINES])
+@pytest.mark.parametrize(("kind", "digits"), [(pa.float64(), 53), (pa.float32(), 24)], ids=str)
+def test_floats_that_may_stand_for_several_users_are_told_in_every_engine(
+    engine: str, kind: pa.DataType, digits: int, put: Callable[[str], Put]
+) -> None:
+    fine = [2.0**digits - 1, -3.0, 2.5, float("inf"), float("-inf"), float("nan"), None]
+    whole = pa.array([2**digits - 1, -3])
+    assert acting(put(engine)(of_users(pa.array(fine, kind), whole))) == (5, 2, 2)
+    for rounded in (2.0**digits, -(2.0 ** (digits + 9))):
+        told = rf"user_id of outcomes has 1 float from 2\*\*{digits} on, such as {re.escape(repr(rounded))}, where"
+        with pytest.raises(UserError, match=told):
+            read(put(engine)(of_users(whole, pa.array([*fine, rounded], kind))))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
