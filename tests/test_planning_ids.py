@@ -37,8 +37,9 @@ def joined(put: Any, happened: Any) -> tuple[list[int], list[float], int, int]:
 
 @pytest.mark.parametrize(
     ("strange", "written"),
-    [(float("inf"), "inf"), (1.5, "1.5"), (Decimal("1.50"), "1.5"), (Decimal(10**30), str(10**30)),
-     (2**70, str(2**70)), (10**16, str(10**16)), (2**63, str(2**63)), (-(2**63), str(-(2**63)))],
+    [(float("inf"), "inf"), (Decimal("Infinity"), "inf"), (Decimal("-Infinity"), "-inf"), (1.5, "1.5"), (Decimal("1.50"), "1.5"), (Decimal(10**30), str(10**30)),
+     (2**70, str(2**70)), (10**16, str(10**16)), (2**63, str(2**63)), (-(2**63), str(-(2**63))),
+     (10**400, str(10**400)), (Decimal(10**400), str(10**400)), (Decimal("0.0000001"), "0.0000001")],
     ids=lambda one: repr(one)[:25],
 )  # fmt: skip
 def test_an_id_that_is_no_common_number_is_its_digits_and_the_others_stay_whole(strange: Any, written: str) -> None:
@@ -64,6 +65,26 @@ def test_ids_with_fractions_are_users_of_their_own(kind: Any) -> None:
     assert joined(users, [7, 8]) == ([2, 2], [0.0, 1.0], 0, 0)
 
 
+@pytest.mark.parametrize("other", ["bob", True], ids=repr)
+def test_numbers_beside_ids_that_are_none_are_written_as_everywhere(other: Any) -> None:
+    codes = pd.Series(pd.Categorical([str(other), 2.0, 2.5, None]))
+    assert joined(codes, [str(other), "2", "2.5"]) == ([2, 1], [2.0, 1.0], 0, 1)
+    users = objects(other, 2.0, Decimal("2.50"), np.float32(7))
+    assert joined(users, [str(other), "2", "2.5", "7"]) == ([2, 2], [2.0, 2.0], 0, 0)
+    assert joined(users, [2, 7]) == ([2, 2], [0.0, 2.0], 0, 0)
+    assert joined(users, [2.0, 2.5]) == ([2, 2], [1.0, 1.0], 0, 0)
+
+
+def test_ids_of_rows_that_share_an_index_are_their_own() -> None:
+    users = pd.concat([objects(2.0, Decimal("2.50")), objects(None, Decimal("3.0"))])
+    assert joined(users, ["2", "2.5", "3"]) == ([1, 2], [1.0, 2.0], 0, 1)
+
+
+def test_a_fraction_of_many_digits_keeps_them_all() -> None:
+    users = objects(*(Decimal(f"{10**30 + n}.50") for n in range(4)))
+    assert joined(users, [f"{10**30}.5", f"{10**30 + 3}.5"]) == ([2, 2], [1.0, 1.0], 0, 0)
+
+
 def of_a_database(put: str, happened: str) -> tuple[Any, Any]:
     """Assignments of users (user, arm) and outcomes of users, each by the values and types of SQL."""
     con = ibis.duckdb.connect()
@@ -75,8 +96,23 @@ def of_a_database(put: str, happened: str) -> tuple[Any, Any]:
 def test_ids_of_a_database_are_whole_where_they_are_and_never_break_the_count() -> None:
     rows = "(1, 'a'), (2.5, 'b'), ('inf'::double, 'a'), (9e15, 'b'), ('nan'::double, 'a'), (NULL, 'b')"
     found = counted(*of_a_database(rows, "1.00::DECIMAL(20, 2), 2.50"), USERS)
-    assert [(arm.n, arm.sums["m"].y) for arm in found.arms] == [(2, 1.0), (2, 0.0)]
+    assert [(arm.n, arm.sums["m"].y) for arm in found.arms] == [(2, 1.0), (2, 1.0)]
     assert found.unusable == 2
+
+
+@pytest.mark.parametrize("other", ["VARCHAR", "DOUBLE", "REAL", "DECIMAL(12, 4)", "DECIMAL(7, 3)"])
+def test_fractions_of_a_database_are_the_same_users_in_every_type(other: str) -> None:
+    fractions = ("2.5", "2", "100", "0", "-10.05", "0.5", "1000.1")
+    put = ", ".join(f"({number}::DECIMAL(10, 2), '{'ab'[place % 2]}')" for place, number in enumerate(fractions))
+    found = counted(*of_a_database(put, ", ".join(f"'{number}'::{other}" for number in fractions)), USERS)
+    assert [(arm.n, arm.sums["m"].y) for arm in found.arms] == [(4, 4.0), (3, 3.0)]
+
+
+def test_whole_decimals_and_text_lose_no_zero() -> None:
+    assignments, outcomes = of_a_database("(100::DECIMAL(9, 0), 'a'), (20, 'b')", "'100', '2.50', '20.', '2.0'")
+    assert [arm.sums["m"].y for arm in counted(assignments, outcomes, USERS).arms] == [1.0, 0.0]
+    assignments, outcomes = of_a_database("('2.50', 'a'), ('100', 'a'), ('2.0', 'b')", "2.5::DECIMAL(9, 3), 100, 2")
+    assert [arm.sums["m"].y for arm in counted(assignments, outcomes, USERS).arms] == [1.0, 0.0]
 
 
 LIMITS = {"float16": (11, 2048.0), "float32": (24, 2.0**24), "float64": (53, 2.0**53), "longdouble": (53, 2.0**53)}
@@ -112,7 +148,7 @@ def test_floats_beyond_those_of_64_bits_are_told() -> None:
 
 
 def test_each_kind_of_floats_has_its_own_limit() -> None:
-    assert joined(objects(2.0**24, np.float32(2), 7, 1), [2**24, 2, 1]) == ([2, 2], [1.0, 2.0], 0, 0)
+    assert joined(objects(2.0**24, np.float32(2), "x", 1), [2**24, 2, 1]) == ([2, 2], [1.0, 2.0], 0, 0)
     with pytest.raises(UserError, match=r"2 floats from 2\*\*24 on, such as 16777216.0, where floats of 32 bits"):
         joined(objects(2.0**24, np.float32(2**24), np.float32(-(2**25)), "x"), [1, 2])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -176,7 +175,9 @@ def _of_one_kind(column: pd.Series, name: str) -> pd.Series:
         return column
     if all(issubclass(kind, NUMBERS) and not issubclass(kind, NO_NUMBERS) for kind in kinds):
         return _as_numbers(column, is_id=name.endswith("_id"))
-    is_mixed = len(kinds) > 1 and (name == "user_id" or str in kinds)
+    if len(kinds) > 1 and name.endswith("_id"):
+        return _as_ids(column)
+    is_mixed = len(kinds) > 1 and str in kinds
     are_held = not is_mixed and all(issubclass(kind, HELD) for kind in kinds) and _is_column(column)
     return column if are_held else column.astype("string")
 
@@ -186,22 +187,31 @@ def _as_numbers(column: pd.Series, *, is_id: bool) -> pd.Series:
     try:
         floats = column.where(column.notna(), np.nan).astype("float64")
     except OverflowError:  # beyond every float
-        return column.astype("string")
+        return _as_ids(column) if is_id else column.astype("string")
     if _are_whole(floats):
         return floats.astype("Int64")
-    if not is_id:
-        return floats
-    known = column.dropna()
-    ids = pd.Series([_as_id(number) for number in known], known.index, dtype=object)  # `map` would round beside blanks
-    fit = all(isinstance(one, int) and -LONGEST <= one < LONGEST for one in ids)
-    return column.where(column.isna(), ids).astype("Int64" if fit else "string")
+    return _as_ids(column) if is_id else floats
 
 
-def _as_id(number: Any) -> int | str:
-    """A number as a whole one, 7.0 and 7.00 too, or as its digits where it is none."""
-    if math.isfinite(number) and number == int(number):
-        return int(number)
-    return f"{number.normalize():f}" if isinstance(number, Decimal) else str(number)
+def _as_ids(column: pd.Series) -> pd.Series:
+    """Ids as whole numbers where all are and engines hold them, else as text."""
+    known = zip(column, column.isna(), strict=True)
+    ids = pd.Series([None if is_blank else _as_id(one) for one, is_blank in known], column.index, dtype=object)
+    fit = all(one is None or (type(one) is int and -LONGEST <= one < LONGEST) for one in ids)
+    return ids.astype("Int64" if fit else "string")
+
+
+def _as_id(one: Any) -> Any:
+    """A number as a whole one, 7.0 and 7.00 too, or as its digits where it is none; all else as it is."""
+    if not isinstance(one, NUMBERS) or isinstance(one, NO_NUMBERS):
+        return one
+    if isinstance(one, Decimal):
+        is_finite, digits = one.is_finite(), f"{one:f}".rstrip("0")
+    else:
+        is_finite, digits = isinstance(one, int) or bool(np.isfinite(one)), str(one)
+    if not is_finite:
+        return str(float(one))
+    return int(one) if one == int(one) else digits
 
 
 def _are_whole(floats: pd.Series) -> bool:
@@ -247,7 +257,7 @@ def _times(written: pd.Series, named: str) -> pd.Series:
 
 
 def _with_text_ids(table: ir.Table) -> ir.Table:
-    """User ids as text; whole numbers without a fraction, for a column with blanks comes as floats."""
+    """User ids as text, numbers alike whatever their type: 2.50 is 2.5, and 2.00 or 2.0 is 2."""
     ids = table.user_id
     kind = ids.type()
     if kind.is_floating():
@@ -255,7 +265,7 @@ def _with_text_ids(table: ir.Table) -> ir.Table:
         near = (ids.abs() < EXACT).ifelse(ids, 0.5)
         whole = near.floor().cast("int64")
         ids = (near == whole).ifelse(whole.cast("string"), ids.cast("string"))
-    elif kind.is_decimal() and kind.scale:
-        whole = ids.cast(dt.Decimal(kind.precision, 0))
-        ids = (ids == whole).ifelse(whole.cast("string"), ids.cast("string"))
+    elif kind.is_decimal() and kind.scale != 0:  # it is unknown where PostgreSQL's numeric has any
+        text = ids.cast("string").nullif("NaN")
+        ids = text.re_search("[.][0-9]*0$").ifelse(text.re_replace("[.]?0+$", ""), text)
     return table.mutate(user_id=ids.cast("string").strip())

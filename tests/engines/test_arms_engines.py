@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -193,6 +194,26 @@ def acting(connection: Any) -> tuple[int, float, int]:
 
 
 @pytest.mark.parametrize("engine", ["duckdb", *ENGINES])
+def test_users_are_the_same_in_every_engine_whatever_the_type_of_their_ids(
+    engine: str, put: Callable[[str], Put]
+) -> None:
+    written = ["2.5", "2", "100", "0", "-10.05", "0.5", "1000.1", "0.001"]
+    numbers = [Decimal(one) for one in written]
+    decimals = pa.array([*numbers, None], pa.decimal128(12, 4))
+    others = (
+        pa.array(numbers, pa.decimal128(18, 8)),
+        pa.array(written),
+        pa.array([float(one) for one in written]),
+        pa.array([float(one) for one in written], pa.float32()),
+    )
+    for other in others:
+        assert acting(put(engine)(of_users(decimals, other))) == (8, 8, 1), other.type
+    whole = pa.array(["100", "20"])
+    assert acting(put(engine)(of_users(pa.array([100, 20, 1], pa.decimal128(20, 0)), whole))) == (3, 2, 0)
+    assert acting(put(engine)(of_users(pa.array(["2.50", "2.0", "2"]), pa.array(numbers[:2])))) == (3, 1, 0)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", *ENGINES])
 @pytest.mark.parametrize(("kind", "digits"), [(pa.float64(), 53), (pa.float32(), 24)], ids=str)
 def test_floats_that_may_stand_for_several_users_are_told_in_every_engine(
     engine: str, kind: pa.DataType, digits: int, put: Callable[[str], Put]
@@ -204,6 +225,15 @@ def test_floats_that_may_stand_for_several_users_are_told_in_every_engine(
         told = rf"user_id of outcomes has 1 float from 2\*\*{digits} on, such as {re.escape(repr(rounded))}, where"
         with pytest.raises(UserError, match=told):
             read(put(engine)(of_users(whole, pa.array([*fine, rounded], kind))))
+
+
+def test_numbers_of_any_scale_are_the_same_users_and_no_number_is_none(put: Callable[[str], Put]) -> None:
+    connection = put("postgres")(of_users(pa.array(["2.50", "100", "2.000", "0.10", "NaN"]), pa.array([100, 2])))
+    connection.raw_sql("ALTER TABLE assignments ALTER user_id TYPE numeric USING user_id::numeric").close()
+    assert acting(connection) == (4, 2, 1)
+    connection.raw_sql("ALTER TABLE outcomes ALTER user_id TYPE numeric(9, 3) USING user_id + 0.5").close()
+    connection = ibis.postgres.from_connection(connection.con)
+    assert acting(connection) == (4, 1, 1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
