@@ -14,6 +14,7 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.experiments import Backlog, Plan, Readout, Record
 from martech_lib.experiments.metrics import metric_of
 from martech_lib.experiments.page import Planner, first_plan, planner
+from martech_lib.experiments.registered import READS
 from martech_lib.workbook.views import told
 
 ASKED = (
@@ -25,7 +26,6 @@ WHOLE = ("name", "primary_metric", "baseline", "mde")  # who gives these four ha
 HOW = (
     "split", "looks", "rule", "tails", "one_sided_reason", "alpha", "power", "many", "power_of", "method", "growth",
 )  # fmt: skip
-READS = ("experiments", "assignments", "outcomes")
 BLANK: tuple[Any, ...] = ("", 0, 0.0, None)
 T = TypeVar("T")
 NO_WORKSPACE = "The workspace cannot be read: run `martech check` and mend what it names first."
