@@ -12,7 +12,8 @@ from experiment_frames import PASSING, a_plan, read, with_events, workspace_of, 
 
 from martech_lib import Workspace, experiments
 from martech_lib.core.errors import UserError
-from martech_lib.experiments.register import edited, rule_of
+from martech_lib.experiments.method_words import rule_of
+from martech_lib.experiments.register import edited
 from martech_lib.workbook import cli
 
 N = 1094

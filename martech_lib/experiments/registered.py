@@ -15,11 +15,12 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.gate import asked_for_direction, hope_for_worse
 from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
+from martech_lib.experiments.method_words import RULE_NAMES, is_named, is_unclear, rule_of
 from martech_lib.experiments.metrics import Metric, directed, names_in, split_names
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import planned_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
-from martech_lib.experiments.register import CARDS, RULE_NAMES, as_registered, cards_of, is_named, is_unclear, rule_of
+from martech_lib.experiments.register import CARDS, as_registered, cards_of
 from martech_lib.experiments.results import row_of_id
 from martech_lib.experiments.rule_audit import is_bandit
 

@@ -13,8 +13,8 @@ from martech_lib.core.rows import Row
 from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, listed, percent
 from martech_lib.experiments import gate
+from martech_lib.experiments.method_words import rule_of
 from martech_lib.experiments.metrics import metric_of, names_in, what_of
-from martech_lib.experiments.register import rule_of
 
 Ruling = Literal["pass", "fail", "unknown", "not applicable"]
 RULE_IDS = {name: f"EX{place:02d}" for place, name in enumerate(gate.RULES, 1)}
