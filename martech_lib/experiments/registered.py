@@ -15,7 +15,7 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.gate import asked_for_direction, hope_for_worse
 from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
-from martech_lib.experiments.method_words import RULE_NAMES, is_named, is_unclear, rule_of
+from martech_lib.experiments.method_words import RULE_NAMES, doubt_of, is_named, rule_of
 from martech_lib.experiments.metrics import Metric, directed, names_in, split_names
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import planned_shares
@@ -79,9 +79,9 @@ def _unreadable(row: Row) -> str:
     if is_bandit(row):
         return "the register has it as a bandit, whose arms differ in when their users came"
     method = str(row.get("method") or "")
-    if is_unclear(method):
+    if doubt := doubt_of(method):
         return (
-            f"its method names several rules for looks, '{shown(method)}': write the one alone that it was planned by, "
+            f"its method {doubt}, '{shown(method)}': write the one rule alone that it was planned by, "
             f"of {listed([*RULE_NAMES.values()])}"
         )
     if not rule_of(method) or is_named(OTHERS, method):
