@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
+from martech_lib.core.errors import shown
 from martech_lib.core.rows import Row
 from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, listed, percent
 from martech_lib.experiments import gate
-from martech_lib.experiments.method_words import rule_of
+from martech_lib.experiments.method_words import doubt_of, rule_of
 from martech_lib.experiments.metrics import metric_of, names_in, what_of
 
 Ruling = Literal["pass", "fail", "unknown", "not applicable"]
@@ -87,6 +88,8 @@ def peek_of(row: Row) -> Peek:
     inflated, words = None, ""
     if looks is None or looks < 2:
         words = "how often it was looked at is not on record, so that the false alarms cannot be told"
+    elif doubt := _doubt(row):
+        words = f"{_looks(looks)}, and {doubt}, so that the false alarms cannot be told"
     elif _has_rule(row):
         words = f"{_looks(looks)} by a rule for fewer: the false alarms are above {percent(alpha)} by an unknown part"
     elif looks > MOST_LOOKS or not 0 < alpha < 0.5:
@@ -135,6 +138,8 @@ def _stopped_short(row: Row, told: str) -> Told:
         return "fail", f"{told}, stopped by a peek"
     if method is None and (declared is None or declared > 1):
         return "unknown", f"{told}, and method is blank: a rule for looks may have stopped it"
+    if doubt := _doubt(row):
+        return "unknown", f"{told}, and {doubt}"
     if not _has_rule(row):
         return "fail", f"{told}, and no rule for looks in method allows that"
     looks = _whole(row.get("looks"))
@@ -168,10 +173,13 @@ def _declared_looks(row: Row, _: float) -> Told:
         return "not applicable", "a bandit looks all the time; the guardrail is its safety net"
     if looks is not None and declared is not None and looks > declared:
         return "fail", f"{_looks(looks)} taken{_of_declared(declared)}"
-    if max(looks or 0, declared or 0) > 1 and method is not None and not _has_rule(row):
-        return "fail", f"{_looks(max(looks or 0, declared or 0))}, and no rule for looks in method ({method})"
+    most = max(looks or 0, declared or 0)
+    if most > 1 and (doubt := _doubt(row)):
+        return "unknown", f"{_looks(most)}, and {doubt}"
+    if most > 1 and method is not None and not _has_rule(row):
+        return "fail", f"{_looks(most)}, and no rule for looks in method ({method})"
     blank = [name for name, known in (("looks", looks), ("looks_planned", declared)) if known is None]
-    if max(looks or 0, declared or 0) > 1 and method is None:
+    if most > 1 and method is None:
         blank.append("method")
     if is_over(row) and row.get("stop_reason") is None:
         blank.append("stop_reason")
@@ -235,6 +243,12 @@ CHECKS: Mapping[str, Callable[[Row, float], Told]] = dict(
 def _has_rule(row: Row) -> bool:
     """Whether the method names a rule for several looks."""
     return rule_of(row.get("method") or "") != "fixed"
+
+
+def _doubt(row: Row) -> str:
+    """Why the rule that a method names cannot be told; "" where it can."""
+    doubt = doubt_of(row.get("method") or "")
+    return doubt and f"method {doubt} ({shown(row['method'])})"
 
 
 def _may_stop_any_time(row: Row) -> bool:
