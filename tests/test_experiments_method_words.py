@@ -51,7 +51,8 @@ FIXED = (
     "z-test, no fixed effects", "fixed horizon; CUPED not used", "fixed horizon, not stopped early", "fixed time horizon",
     "fixed horizon not stopped early", "no peeking, fixed horizon", "no interim looks before the fixed horizon", "no looks; fixed",
     "fixed horizon test, not significant", "Two proportions. Fixed horizon. No interim looks.", "Holm, fixed horizon, CUPED",
-    "no optional stopping", "nonsequential", "non-sequential, outliers dropped", "Not a sequential test.",
+    "no optional stopping", "nonsequential", "fixed duration no longer than 4 weeks", "fixed horizon no longer than 4 weeks",
+    "non-sequential, outliers dropped", "Not a sequential test.",
 )  # fmt: skip
 POCOCK_DENIED = (
     "fixed horizon; Pocock was not considered", "fixed horizon; Pocock: not used", "fixed horizon; Pocock no longer used",
@@ -64,6 +65,7 @@ POCOCK_DENIED = (
     "fixed horizon; team decided against using Pocock", "fixed horizon; Pocock will not be used", "fixed horizon; Pocock won't be used",
     "fixed horizon; Pocock doesn't apply", "fixed horizon; Pocock n/a", "fixed horizon — Pocock not considered",
     "fixed horizon instead of Pocock", "Pocock was not considered", "we decided against Pocock", "without looks or Pocock",
+    "fixed; Pocock is not used for this test", "fixed; we ruled out Pocock", "no Pocock and no longer than 4 weeks",
 )  # fmt: skip
 OTHERS_DENIED = (
     "fixed horizon; sequential testing was not planned", "fixed; any-time monitoring not used", "fixed horizon (mSPRT was not used)",
@@ -75,7 +77,8 @@ POCOCK = (
     "Pocock was not used for guardrails", "Pocock was not rejected", "Pocock was not ruled out", "no early stop without Pocock",
     "never stopped without crossing Pocock", "no stopping without a Pocock boundary crossed", "z held against Pocock boundaries",
     "tested against the Pocock boundary", "not only Pocock", "nothing but Pocock", "no rule other than Pocock", "not unlike Pocock",
-    "not decided against Pocock", "Pocock boundary not crossed", "Pocock boundary never reached", "CUPED: no - Pocock",
+    "not decided against Pocock", "we have not ruled out Pocock", "Pocock, no longer than 4 weeks",
+    "Pocock boundary not crossed", "Pocock boundary never reached", "CUPED: no - Pocock",
     "no CUPED, Pocock", "Pocock, Holm not used", "Pocock, CUPED was considered and rejected", "Pocock was discussed and chosen",
     "Pocock was proposed by Ann and agreed", "not fixed; Pocock", "Pocock, not strictly fixed", "Pocock instead of fixed horizon",
     "Pocock; not run as a fixed horizon", "fixed horizon was discarded in favour of Pocock", "Pocock (not fixed)",

@@ -58,12 +58,12 @@ DENIED = (
     r"(?:(?:\b(?:no|non|not|never|neither|without)|n't)"
     r"(?:[ -](?:an?|any|at|be|been|by|longer|looked|of|read|the|to|use|using|with))*"
     r"|\b(?:anything but|rather than|instead of|in place of|as opposed to|unlike)(?: (?:an?|any|the))?"
-    r"|\b(?:decided|decision|opted|chose|chosen) against(?: (?:an?|any|the|use of|using))*)"
+    r"|\b(?:(?:decided|decision|opted|chose|chosen) against|ruled out)(?: (?:an?|any|the|use of|using))*)"
     r"(?:[ -][\w'-]+(?: [\w'-]+)?,? (?:or|nor))?[ -]$"  # "no Pocock or OBF"
 )
 # "no early stop without Pocock", "not unlike Pocock"
 DENIED_TWICE = (
-    r"(?:\b(?:no|not|never)|n't)(?: (?!(?:and|or|but)\b)[\w'-]+){0,3} (?:against|unlike|without)\b[^;,.:()]*$"
+    r"(?:\b(?:no|not|never)|n't)(?: (?!(?:and|or|but)\b)[\w'-]+){0,3} (?:against|ruled|unlike|without)\b[^;,.:()]*$"
 )
 
 # Behind a rule's name, to the end of what is said of it: "Pocock was considered and rejected", "sequential test: no"
@@ -83,7 +83,7 @@ USED = (
 REJECTED = r"(?:abandoned|avoided|discarded|dropped|excluded|rejected|ruled out|turned down)"
 UNUSED = rf"(?:{NOT} {USED}|no longer|{REJECTED})"
 END = (
-    r"(?: (?:here|at all|any ?more|in the end|in this (?:test|experiment)))?"
+    r"(?: (?:here|at all|any ?more|in the end|(?:for|in) this (?:test|experiment)))?"
     r" ?(?:$|[;,.)–—]|- |\b(?:and|because|but|in favou?r|since|so)\b)(?! ?(?:except|only|save|unless|until)\b)"
 )
 DENIED_AFTER = rf"{REST}(?:(?: ?[:=(]| [–—-]) ?(?:n/a|no|none)| n/a|(?: ?[:=(]| [–—-])?{LINK} ?{UNUSED}){END}"
@@ -103,12 +103,12 @@ OPEN_AFTER = (
 UNFIXED = r"(?:\b(?:cannot|no longer|not|never)|n't)(?: (?!(?:and|at|before|but|so|then|until)\b)[\w'-]+){0,3}[ -]$"
 UNFIXED_AFTER = (
     rf"{REST}{LINK} (?:{NOT} (?:{USED}|followed|held|hold|kept|met|observed|reached)"
-    rf"|no longer|{REJECTED}|broken|extended)\b"
+    rf"|no longer(?! than)|{REJECTED}|broken|extended)\b"
 )
 
 # A rule that held once, and no other instead: "Pocock no longer used"
 GIVEN_UP = r"\bno longer\b[^;,.]*$"
-GIVEN_UP_AFTER = r"[^;,.]*\b(?:abandoned|any ?more|discarded|dropped|no longer)\b"
+GIVEN_UP_AFTER = r"[^;,.]*\b(?:abandoned|any ?more|discarded|dropped|no longer(?! than))\b"
 
 
 def rule_of(method: str) -> Named:
