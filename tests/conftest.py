@@ -11,10 +11,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from martech_lib import Workspace, attribution
 from martech_lib.attribution import AttributionReading
 from martech_lib.core.places import sample_dir
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+settings.load_profile("untimed")
 
 REQUIRE_ALL = os.environ.get("MARTECH_REQUIRE_ALL", "") not in ("", "0")
 

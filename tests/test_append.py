@@ -152,7 +152,7 @@ def test_a_database_is_only_read(tmp_path: Path) -> None:
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs", "Cf")), min_size=1, max_size=12)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ideas=st.lists(TEXT, min_size=1, max_size=6, unique_by=str.casefold), mark=st.sampled_from(",;"))
 def test_any_text_reads_back(tmp_path: Path, ideas: list[str], mark: str) -> None:
     backlog(tmp_path, f"idea{mark}surface\n".encode())
@@ -193,7 +193,7 @@ def test_blanks_of_a_row_are_filled_and_all_else_stays(tmp_path: Path, data: byt
         Workspace.open(tmp_path).fill("backlog", "D", {"owner": "Dan"})
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ideas=st.lists(TEXT, min_size=1, max_size=5, unique_by=str.casefold), at=st.integers(0, 4), said=TEXT)
 def test_any_text_fills_a_blank(tmp_path: Path, ideas: list[str], at: int, said: str) -> None:
     backlog(tmp_path, b"idea,surface\n")

@@ -72,7 +72,7 @@ def same(found: Counted, wanted: Recount) -> None:
             np.testing.assert_allclose(sums, wanted.sums[arm.arm, measure], rtol=1e-9, atol=1e-9, err_msg=measure)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(assigned, max_size=12), st.lists(happened, max_size=25), st.sampled_from([None, 0, 0.25, 1.5]),
     st.sampled_from(["whole", "text"]), st.sampled_from([None, "UTC", "America/New_York"]), st.sampled_from([1, 3, 99]),

@@ -57,7 +57,7 @@ def close(expected: Any) -> Any:
     return pytest.approx({channel: amount for channel, amount in expected.items() if amount}, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(worlds)
 def test_credit_equals_enumeration(world: Any) -> None:
     touches, conversions, lookback = world

@@ -35,7 +35,7 @@ def log(**columns: Any) -> pd.DataFrame:
 CONVERTED = pd.DataFrame({"user_id": [1], "ts": [START], "value": [5.0]})
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(worlds)
 def test_every_row_is_in_one_line(world: Any) -> None:
     touches, conversions, lookback = world

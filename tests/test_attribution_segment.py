@@ -31,7 +31,7 @@ def same(journeys: attribution.Journeys, listed: list[Any]) -> None:
     assert credited(journeys, "markov") == close({**brute.markov(listed), **none})
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(worlds)
 def test_new_customers_end_at_their_first_conversion(world: Any) -> None:
     touches, conversions, _ = world
@@ -41,7 +41,7 @@ def test_new_customers_end_at_their_first_conversion(world: Any) -> None:
         same(journeys, [journey for user in everyone for journey in user[picked]])
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(worlds, st.integers(0, 40), st.integers(1, 20))
 def test_a_period_credits_its_own_conversions(world: Any, since: int, length: int) -> None:
     touches, conversions, _ = world

@@ -264,7 +264,7 @@ ODD = [
 REGISTERS = [t for t in tables().values() if not t.log]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(REGISTERS), st.randoms(use_true_random=False), st.integers(0, 4))
 def test_no_table_of_odd_cells_raises(declared, random, rows):
     header = random.sample(declared.names, random.randint(1, len(declared.names)))

@@ -200,7 +200,7 @@ def best_by_trying(members: list[Job], weeks: int) -> tuple[int, ...]:
     return best
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(jobs(), st.integers(1, 9))
 def test_packed_like_the_best_of_all_orders(members: list[Job], weeks: int) -> None:
     starts = packed(members, weeks=weeks)

@@ -169,7 +169,7 @@ def _joined(draw: st.DrawFn, parts: Iterator[str]) -> Iterator[str]:
         yield draw(blanks()) + part
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pair=written_otherwise())
 def test_capitals_and_blanks_change_nothing(pair: tuple[str, str]) -> None:
     method, otherwise = pair
@@ -181,7 +181,7 @@ FORMS = ("{name}, fixed {noun}", "{name} with fixed {noun}", "fixed {noun}, {nam
          "fixed-{noun}, {name}", "{name} at fixed {noun} looks")  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     name=st.sampled_from(NAMES),
     form=st.sampled_from(FORMS),
@@ -192,7 +192,7 @@ def test_a_rule_beside_a_fixed_noun_is_never_fixed(name: str, form: str, noun: s
     assert rule_of(form.format(name=name, noun=noun)) != "fixed"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     wording=st.sampled_from(WORDINGS),
     name=st.sampled_from(NAMES),
@@ -203,7 +203,7 @@ def test_a_rule_that_is_added_plainly_is_never_passed_over(wording: tuple[str, s
     assert rule_of(f"{look.format(name)}; {wording[0]}") != "fixed"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     words=st.lists(
         st.sampled_from(

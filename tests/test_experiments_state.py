@@ -148,7 +148,7 @@ def test_a_link_opens_the_same_plan(
     weekly=st.none() | st.floats(1, 1e9), share=st.floats(0.01, 0.99), growth=st.floats(0.01, 1.0),
     name=st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_plan_goes_through_a_link(bare: Workspace, weekly: float | None, share: float, **told: Any) -> None:
     plan = experiments.plan(
         primary_metric="sign-up rate", relative=True, weekly_units=weekly, split=(share, 1 - share), **told

@@ -166,7 +166,7 @@ def test_a_typed_number_reads_back_as_itself(number):
     assert text == "" if number != number else float(text) == number
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400), st.sampled_from([".csv", ".xlsx", ".parquet", ".txt", ""]))
 def test_no_bytes_raise_anything_but_problems(data, suffix):
     frame, problems, *_ = parse_register("inventory", data, f"inventory{suffix}")
@@ -177,7 +177,7 @@ def test_no_bytes_raise_anything_but_problems(data, suffix):
 CELLS = st.lists(st.text(max_size=8), max_size=6).map(",".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(CELLS, max_size=6).map("\n".join))
 def test_no_text_below_a_good_header_raises(body):
     header = "tool,layer,category,annual_cost,pays_back,renewal_date,alias,auto_renew,seats_paid,usage_pct\n"
@@ -186,7 +186,7 @@ def test_no_text_below_a_good_header_raises(body):
     assert all(str(p) for p in problems)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60), st.integers(0, 5000), st.sampled_from(["xlsx", "parquet"]))
 def test_a_damaged_workbook_or_parquet_file_is_a_problem(noise, place, kind):
     handle = io.BytesIO()

@@ -23,7 +23,6 @@ ENDS = 1e-7  # near 0 and 1 the root of a cubic loses half of its digits
 NEAR = 1e-6  # of a p-value to alpha, where floating point decides
 TOO_FEW_DIGITS = 2e-6  # of scipy's multivariate normal, which integrates at random
 levels = st.floats(0.5, 0.999)
-calm = settings(deadline=None)
 
 
 @st.composite
@@ -47,7 +46,6 @@ def holds(told: Difference, value: float) -> bool:
 
 
 @given(control=counts(), treated=counts(), level=levels)
-@calm
 def test_an_interval_of_rates_holds_its_estimate_and_says_what_its_test_says(
     control: Count, treated: Count, level: float
 ) -> None:
@@ -67,7 +65,6 @@ def test_an_interval_of_rates_holds_its_estimate_and_says_what_its_test_says(
 
 
 @given(control=counts(), treated=counts(), level=levels)
-@calm
 def test_arms_that_change_places_turn_an_interval_of_rates(control: Count, treated: Count, level: float) -> None:
     told, turned = score_difference(control, treated, level=level), score_difference(treated, control, level=level)
     assert (turned.estimate, turned.lower, turned.upper) == pytest.approx(
@@ -82,7 +79,6 @@ def test_arms_that_change_places_turn_an_interval_of_rates(control: Count, treat
 
 
 @given(control=counts(), treated=counts(), level=levels)
-@calm
 def test_who_does_and_who_does_not_are_one_difference(control: Count, treated: Count, level: float) -> None:
     told = score_difference(control, treated, level=level)
     other = score_difference(*(Count(arm.n - arm.hits, arm.n) for arm in (control, treated)), level=level)
@@ -110,7 +106,6 @@ def test_the_ends_are_where_the_score_test_just_rejects(control: tuple[int, int]
 
 
 @given(count=counts(), level=levels)
-@calm
 def test_an_interval_of_one_share_is_where_its_score_test_just_rejects(count: Count, level: float) -> None:
     lower, upper = wilson(count, level=level)
     assert 0 <= lower <= count.rate <= upper + SAME and upper <= 1
@@ -131,7 +126,6 @@ def critical(control: Sample, treated: Sample, level: float) -> float:
 
 
 @given(control=odd_samples, treated=odd_samples, level=levels)
-@calm
 def test_welch_is_that_of_scipy(control: Sample, treated: Sample, level: float) -> None:
     told = welch(control, treated, level=level)
     arms = [(arm.mean, math.sqrt(arm.var), arm.n) for arm in (treated, control)]
@@ -142,7 +136,6 @@ def test_welch_is_that_of_scipy(control: Sample, treated: Sample, level: float) 
 
 
 @given(control=odd_samples, treated=odd_samples, level=levels)
-@calm
 def test_arms_that_change_places_turn_a_difference_of_means(control: Sample, treated: Sample, level: float) -> None:
     for told, other in (
         (welch(control, treated, level=level), welch(treated, control, level=level)),
@@ -153,7 +146,6 @@ def test_arms_that_change_places_turn_a_difference_of_means(control: Sample, tre
 
 
 @given(control=samples, treated=samples, level=levels)
-@calm
 def test_a_lift_of_means_from_the_other_side_is_the_reciprocal(control: Sample, treated: Sample, level: float) -> None:
     log_up, log_down = lift(control, treated, level=level), lift(treated, control, level=level)
     read_up, read_down = (
@@ -173,7 +165,6 @@ def ends_of(told: Compared) -> list[Difference]:
 
 
 @given(control=samples, treated=samples, level=levels)
-@calm
 def test_test_difference_and_lift_of_means_say_the_same(control: Sample, treated: Sample, level: float) -> None:
     told = compared(control, treated, level=level)
     assert told.lift.p == told.difference.p
@@ -198,7 +189,6 @@ def test_means_of_the_largest_values_are_still_compared() -> None:
 
 
 @given(count=counts())
-@calm
 def test_a_rate_is_a_mean_of_zeros_and_ones(count: Count) -> None:
     assume(count.n > 1)
     values = np.repeat([1.0, 0.0], [count.hits, count.n - count.hits])
@@ -229,7 +219,7 @@ def within(low: float, high: float, correlations: np.ndarray, *, mean: float = 0
 @example(parts=[0.02, 1, 1], alpha=0.05, tails=2)
 @example(parts=[0.01, 1, 1, 1], alpha=0.05, tails=1)
 @example(parts=[1e-6, 1, 1], alpha=0.05, tails=2)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_dunnetts_critical_value_is_exceeded_as_often_as_it_says(parts: list[float], alpha: float, tails: int) -> None:
     shares = tuple(part / sum(parts) for part in parts)
     critical = dunnett_critical(shares, alpha=alpha, tails=tails)
@@ -294,7 +284,7 @@ def allowed(share: float, *, rule: str, alpha: float) -> float:
     steps=st.lists(st.floats(0.15, 1), min_size=2, max_size=4), rule=st.sampled_from(["pocock", "obrien_fleming"]),
     alpha=st.floats(0.005, 0.2), tails=st.sampled_from([1, 2]),
 )  # fmt: skip
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_boundaries_spend_what_is_allowed_at_every_look_and_alpha_in_all(
     steps: list[float], rule: str, alpha: float, tails: int
 ) -> None:
@@ -310,7 +300,7 @@ def test_boundaries_spend_what_is_allowed_at_every_look_and_alpha_in_all(
 
 
 @given(looks=st.integers(2, 30), alpha=st.floats(0.001, 0.3), tails=st.sampled_from([1, 2]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_boundaries_by_their_kind(looks: int, alpha: float, tails: int) -> None:
     shares = tuple((look + 1) / looks for look in range(looks))
     early, even = (boundaries(shares, rule=rule, alpha=alpha, tails=tails) for rule in ("obrien_fleming", "pocock"))
@@ -326,7 +316,6 @@ def test_boundaries_by_their_kind(looks: int, alpha: float, tails: int) -> None:
 
 
 @given(share=st.floats(1e-4, 1e4), alpha=st.floats(1e-6, 0.49), tails=st.sampled_from([1, 2]))
-@calm
 def test_a_confidence_sequence_is_wider_than_a_fixed_interval_at_every_size(
     share: float, alpha: float, tails: int
 ) -> None:

@@ -24,8 +24,7 @@ RULES = ("fixed", "obrien_fleming", "pocock", "confidence_sequence")
 METHODS = ("pooled", "unpooled", "cohen_h", "evan_miller")
 LIKE = 1e-9  # by which floating point may part what is the same
 shares = st.floats(0.05, 0.95)
-seldom = settings(max_examples=40, deadline=None)
-calm = settings(deadline=None)
+seldom = settings(max_examples=40)
 
 
 @st.composite
@@ -118,7 +117,6 @@ def test_a_relative_change_is_the_absolute_one(metric: dict[str, Any], how: dict
 
 
 @given(metric=rates(), method=ways, share=shares, tails=st.sampled_from([1, 2]), power=st.floats(0.5, 0.99))
-@calm
 def test_the_calculator_says_what_the_plan_says(
     metric: dict[str, Any], method: str, share: float, tails: int, power: float
 ) -> None:
@@ -252,7 +250,7 @@ def declarations(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(told=declarations())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_plan_comes_back_from_its_card_and_the_register(told: dict[str, Any]) -> None:
     way = "lower" if told["mde"] < 0 else "higher"
     plan = planned(told, primary_metric=f"{told['primary_metric']} ({way} is better)")
@@ -299,7 +297,7 @@ def test_where_and_who_are_no_part_of_it() -> None:
 
 
 @given(first=declarations(), second=declarations(), name=st.sampled_from(sorted(OTHERWISE)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_fingerprint_is_of_one_plan(first: dict[str, Any], second: dict[str, Any], name: str) -> None:
     plan = planned(first)
     other = replace(plan, **{name: getattr(planned(second), name)})

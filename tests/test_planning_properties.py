@@ -226,7 +226,7 @@ def test_a_lift_of_means_and_its_test_say_the_same(a: float, b: float, va: float
         assert math.isfinite(told.difference.lower + told.difference.upper)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from(["obrien_fleming", "pocock"]), st.integers(2, 8), alphas, st.integers(0, 99))
 def test_boundaries_spend_alpha_and_no_more(rule: str, looks: int, alpha: float, seed: int) -> None:
     shares = tuple(np.arange(1, looks + 1) / looks)
@@ -252,7 +252,7 @@ def test_peeking_only_ever_adds_false_alarms(looks: int, alpha: float) -> None:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(several, alphas, st.integers(0, 99))
 def test_dunnett_lets_all_comparisons_together_err_by_alpha(split: tuple[float, ...], alpha: float, seed: int) -> None:
     critical = dunnett_critical(split, alpha=alpha)

@@ -150,7 +150,7 @@ def worked_through(plan: Plan) -> None:
 
 
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), odd, min_size=1, max_size=3), is_mean=st.booleans())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_whatever_comes_is_planned_or_refused(changes: dict[str, Any], is_mean: bool) -> None:
     kept = REVENUE if is_mean else {}
     if isinstance(changes.get("looks"), (int, float, str)):

@@ -63,7 +63,7 @@ def evidence(tools: list[Tool], *, first_month: int = 1, unsigned: tuple[str, ..
     return Evidence(Inventory(tuple(tools), COLUMNS), profile, shipped_rules(), registers)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(TOOLS, min_size=1, max_size=12), st.integers(1, 12))
 def test_money_is_counted_once(tools: list[Tool], first_month: int) -> None:
     audit = stack.assess(evidence(tools, first_month=first_month))
@@ -86,7 +86,7 @@ def test_money_is_counted_once(tools: list[Tool], first_month: int) -> None:
     assert 4 <= len(saved.quarters) <= 5
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(TOOLS, min_size=1, max_size=8))
 def test_the_year_ahead_pays_by_the_day_from_each_exit(tools: list[Tool]) -> None:
     audit = stack.assess(evidence(tools))
@@ -122,7 +122,7 @@ def turns_on(first: date, day: date) -> bool:
     return (day.month, day.day) == (first.month, first.day) and day >= first
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(TOOLS.filter(lambda t: t.renewal_date is not None), min_size=1, max_size=5))
 def test_a_renewal_is_never_in_the_past_and_notice_never_after_it(tools: list[Tool]) -> None:
     for t in tools:
@@ -134,7 +134,7 @@ def test_a_renewal_is_never_in_the_past_and_notice_never_after_it(tools: list[To
         assert renewal.leaves == exit_by_hand(t)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(TOOLS, min_size=1, max_size=8), st.data())
 def test_an_unsigned_vendor_is_never_suggested_to_be_kept(tools: list[Tool], data: st.DataObject) -> None:
     chosen = data.draw(st.sampled_from(tools))
@@ -147,7 +147,7 @@ def test_an_unsigned_vendor_is_never_suggested_to_be_kept(tools: list[Tool], dat
         assert "conflict: the critical compliance finding CO05 stays open" in decision.reason
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(TOOLS, min_size=1, max_size=12))
 def test_each_category_keeps_exactly_one_of_its_unexcused_tools(tools: list[Tool]) -> None:
     audit = stack.assess(evidence(tools))

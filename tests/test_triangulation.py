@@ -44,7 +44,7 @@ def test_a_range_holds_its_estimate_and_bears_its_level() -> None:
     assert "untested" not in set(found.loc[:1, "verdict"])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds, st.booleans())
 def test_order_of_rows_and_channels_changes_nothing(seed: int, is_tight: bool) -> None:
     of = drawn(seed)
@@ -57,7 +57,7 @@ def test_order_of_rows_and_channels_changes_nothing(seed: int, is_tight: bool) -
     assert list(after.to_frame()["channel"]) == list(turned.channels["channel"])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds, st.booleans(), st.booleans())
 def test_names_of_channels_change_nothing(seed: int, is_tight: bool, is_round: bool) -> None:
     of = drawn(seed)
@@ -76,7 +76,7 @@ def test_names_of_channels_change_nothing(seed: int, is_tight: bool, is_round: b
     np.testing.assert_allclose(by_name[ends].to_numpy(), of_old[ends].to_numpy(), rtol=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds)
 def test_doubled_units_double_the_ranges(seed: int) -> None:
     of = drawn(seed)
@@ -84,7 +84,7 @@ def test_doubled_units_double_the_ranges(seed: int) -> None:
     np.testing.assert_allclose(numbers(pooled(doubled, of)), 2 * numbers(pooled(of.lenses, of)), rtol=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seeds, st.sampled_from(["Acme (attributed)", "Acme (incremental)"]), st.sampled_from([np.inf, 1e300]))
 def test_a_lens_that_knows_nothing_changes_nothing(seed: int, lens: str, upper: float) -> None:
     of = drawn(seed)
@@ -94,7 +94,7 @@ def test_a_lens_that_knows_nothing_changes_nothing(seed: int, lens: str, upper: 
     np.testing.assert_array_equal(numbers(pooled(more, of)), numbers(pooled(of.lenses, of)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, st.integers(0, 191), st.integers(0, 5), st.integers(0, 5), st.floats(0.05, 0.95))
 def test_a_surer_lens_widens_no_range_of_its_channel(seed: int, point: int, lens: int, place: int, part: float) -> None:
     sights = sights_of(drawn(seed).lenses, drawn(seed).channels)

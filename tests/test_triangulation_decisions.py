@@ -24,7 +24,7 @@ def small_plan(seed: int = 0, *, channels: int = 3, draws: int = 4096, spread: f
     return plan_of(names, effects, spend, curves={}, limits=Limits(step=0.5))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 1000))
 def test_the_best_shares_are_those_of_a_general_optimiser(seed: int) -> None:
     plan = small_plan(seed, channels=4, draws=64)

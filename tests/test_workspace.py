@@ -396,7 +396,7 @@ def test_secrets_of_a_url_are_not_shown(url, shown):
     assert masked(url) == shown
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(st.binary(max_size=80), st.text("a,;\"\n\r #1-:T2026é'", max_size=80).map(str.encode)),
     st.sampled_from([b"", b"user_id,ts,channel,cost,kind\n", b"record_key;x'y\"z;updated_at\n"]),
