@@ -20,6 +20,13 @@ def row_labels(data: alt.NamedData | alt.UndefinedType = alt.Undefined) -> alt.C
     return alt.Chart(data).mark_text(align="left", dy=-9, fontWeight=500).encode(x=alt.XValue(0))
 
 
+def cleared(labels: alt.Chart) -> list[alt.Chart]:
+    """Labels on white, for charts whose lines would run through them."""
+    beneath = labels.copy()
+    beneath.mark.stroke, beneath.mark.strokeWidth = "white", 5
+    return [beneath, labels]
+
+
 def tooltip(**titles: str) -> list[alt.Tooltip]:
     """What a mark says when it is pointed at: column -> its title."""
     return [alt.Tooltip(f"{column}:N", title=title) for column, title in titles.items()]

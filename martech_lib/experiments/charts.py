@@ -167,7 +167,8 @@ def lifts(readout: Readout) -> alt.LayerChart:
     labels = draw.row_labels().encode(y=y, text="what:N")
     text = f"Change of each metric in {readout.plan.name} with its interval; the dashed line is no change."
     zero_row = pd.DataFrame({"at": [0.0]})
-    return draw.finished([zero, bars, points, labels], {"rows": frame, "zero": zero_row}, text, rows=len(frame))
+    layers = [zero, bars, points, *draw.cleared(labels)]
+    return draw.finished(layers, {"rows": frame, "zero": zero_row}, text, rows=len(frame))
 
 
 def calendar_rows(found: Backlog) -> pd.DataFrame:
