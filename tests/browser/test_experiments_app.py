@@ -214,3 +214,12 @@ def test_the_planner_fits_a_phone(
     assert shown.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert shown.eval_on_selector_all(".widget-label", CUT) == []
     assert phone.errors == []
+
+
+def test_a_slow_browser_loses_no_widget(page: SimpleNamespace, addresses: dict[str, str]) -> None:
+    """A quarter of this machine's pace, as of a phone: what blocks the page for seconds must not cost its widgets."""
+    page.page.context.new_cdp_session(page.page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    shown = opened(page, addresses["saas"])
+    expect(shown.get_by_role("button", name="Write the decision into the register")).to_be_visible(timeout=WAIT)
+    expect(shown.get_by_text("Error displaying widget")).to_have_count(0)
+    assert page.errors == []
