@@ -46,6 +46,14 @@ def test_a_later_step_of_holm_says_that_its_interval_holds_for_all_arms() -> Non
     assert found.sentence.count("for all arms together") == 1
 
 
+def test_of_several_arms_the_one_that_is_not_to_be_shipped_is_named() -> None:
+    plan = a_plan(split="34/33/33", planned_units=3 * N, guardrail_metrics="unsubscribe rate")
+    arms = {**THREE, "a": (N, {"conversion": 290, "unsubscribe": 90})}
+    found = experiments.read(plan, *world(arms))
+    assert found.decision == "do not ship"
+    assert found.sentence.endswith("but it raises unsubscribe rate: that is a regression, do not ship a.")
+
+
 def test_three_arms_by_dunnett() -> None:
     plan = a_plan(split="34/33/33", many="dunnett", planned_units=3 * N)
     found = experiments.read(plan, *world(THREE))

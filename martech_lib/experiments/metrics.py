@@ -17,8 +17,8 @@ GRAMMAR = (
 REVENUE = ("revenue", "revenue per user", "value per user")
 USER = ("user", "visitor", "unit")
 HARM = (
-    r"\b(?:\w*(?:abandon|bounc|cancel|chargeback|churn|complain|crash|declin|disput|downgrad|(?<!t)error|fail(?:ed|ure)"
-    r"|latenc|(?<!p)refund|spam|uninstall|unsub)\w*"
+    r"\b(?:\w*(?:abandon|bounc|cancel|charge ?back|churn|complain|crash|declin|disput|down ?grad|(?<!t)error"
+    r"|fail(?:ed|ure)|latenc|(?<!p)refund|spam|un ?install|un ?sub(?!stanti))\w*"
     r"|costs?|fail(?:s|ing)?|no ?shows?|opt(?:ed)? ?outs?|returned|support tickets?|time(?:d)? ?outs?)\b"
 )
 # "no errors", "crash-free", "churn save": nobody knows whether the harm is counted, or that it did not come.
@@ -27,6 +27,7 @@ TURNED = re.compile(
     rf"\b(?:free of|never|no|not|without|zero)(?: \w+){{0,2}} {HARM}|\b(?:low(?:er)?|non|{UNDONE}) {HARM}"
     rf"|\b{UNDONE}(?: \w+)? (?:from|of) (?:\w+ )?{HARM}"
     rf"|{HARM}(?: \w+)*? (?:{UNDONE}|averted|click\w*|deflect\w*|e ?mails?|fixed|free|not|offers?|open\w*|retained)\b"
+    r"|\b\w*(?:churn|crash|error|fail(?:ure)?|refund|spam)[ -]?free\b"
     r"|\b(?:anti|de|un) ?(?:bounc|cancel|churn|crash|disput|spam)\w*|\breturned (?:customer|to|user|visit)\w*"
 )
 DIRECTION = re.compile(r"\s*\((lower|higher) is better\)$", re.IGNORECASE)

@@ -15,7 +15,7 @@ from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, listed, percent
 from martech_lib.experiments import gate
 from martech_lib.experiments.method_words import doubt_of, rule_of
-from martech_lib.experiments.metrics import metric_of, names_in, what_of
+from martech_lib.experiments.metrics import DIRECTION, metric_of, names_in, split_names, what_of
 
 Ruling = Literal["pass", "fail", "unknown", "not applicable"]
 RULE_IDS = {name: f"EX{place:02d}" for place, name in enumerate(gate.RULES, 1)}
@@ -211,7 +211,7 @@ def _downstream(row: Row, _: float) -> Told:
     if blank:
         return "unknown", f"{listed(blank)} {'is' if len(blank) == 1 else 'are'} blank"
     if has_shipped and metric and effect and not _better_downstream(row):
-        return "unknown", f"which way of {metric} is better is not clear from its name"
+        return "unknown", f"which way of {metric} is better is not clear"
     declared = f"{metric} and {listed(row['guardrail_metrics'])} are declared"
     return "pass", f"{declared}; {metric} {moved}, which chance may have done" if has_shipped and moved else declared
 
@@ -230,8 +230,9 @@ def _harm(row: Row) -> tuple[bool, str]:
 
 def _better_downstream(row: Row) -> int:
     """1 where more is better, -1 where less is; 0 where the row's names leave it open or contradict each other."""
-    what = what_of(row["downstream_metric"])
-    ways = {metric_of(name).better for name in names_in(row) if what_of(name) == what} - {0}
+    named = [name for name in names_in(row) if DIRECTION.sub("", name).strip()]
+    asked = {what_of(name) for name in split_names(row["downstream_metric"]) if name in named}
+    ways = {metric_of(name).better for name in named if what_of(name) in asked} - {0}
     return ways.pop() if len(ways) == 1 else 0
 
 

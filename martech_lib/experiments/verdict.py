@@ -100,11 +100,11 @@ def _of_best(look: Look, best: Line, known: Sequence[Line], *, harm: Harm, mde: 
     of_best = harm.get(best.beside.arm, [])
     is_stopped = best.is_rejected or look.is_last
     if of_best and not is_stopped:
-        return Verdict("do not ship", f"Stop it: {_harm(of_best)}.", stop_reason="guardrail")
+        return Verdict("do not ship", f"Stop {_it(best, known)}: {_harm(of_best)}.", stop_reason="guardrail")
     if not look.number:
         return Verdict("keep running", f"Keep it running: {look.reason}.")
     if best.is_loss and not is_stopped:
-        return Verdict("do not ship", f"Do not ship it: {_moved(best)}.", stop_reason="other")
+        return Verdict("do not ship", f"Do not ship {_it(best, known)}: {_moved(best)}.", stop_reason="other")
     if not is_stopped:
         still = _open(best, known)
         return Verdict("keep running", f"Keep it running: {still}, and the plan's boundary is not reached.")
@@ -113,16 +113,21 @@ def _of_best(look: Look, best: Line, known: Sequence[Line], *, harm: Harm, mde: 
 
 def _at_stop(best: Line, known: Sequence[Line], harm: Sequence[Line], *, mde: float, after: str) -> Verdict:
     """Where the plan's rule stops it, or its end has come."""
+    it = _it(best, known)
     if best.is_gain and harm:
-        return Verdict("do not ship", f"{_moved(best)}, but {_harm(harm)}: that is a regression, do not ship it.")
+        return Verdict("do not ship", f"{_moved(best)}, but {_harm(harm)}: that is a regression, do not ship {it}.")
     if best.is_gain:
         return Verdict("ship", f"Ship {best.beside.arm}: {_moved(best)}.{after}")
     if best.is_loss:
         also = f", and {_harm(harm)}" if harm else ""
-        return Verdict("do not ship", f"Do not ship it: {_moved(best)}{also}.")
+        return Verdict("do not ship", f"Do not ship {it}: {_moved(best)}{also}.")
     if harm:
-        return Verdict("do not ship", f"Do not ship it: {_open(best, known)}, and {_harm(harm)}.")
+        return Verdict("do not ship", f"Do not ship {it}: {_open(best, known)}, and {_harm(harm)}.")
     return Verdict("inconclusive", f"Inconclusive: {_open(best, known)}.{_ruled_out(known, mde)}")
+
+
+def _it(line: Line, known: Sequence[Line]) -> str:
+    return "it" if len(known) == 1 else line.beside.arm
 
 
 def _of_others(look: Look, best: Line, known: Sequence[Line], harm: Harm) -> str:
