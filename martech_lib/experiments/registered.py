@@ -15,7 +15,7 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.gate import asked_for_direction, hope_for_worse
 from martech_lib.experiments.lines import Roles
 from martech_lib.experiments.measured import measures_of, sample_of
-from martech_lib.experiments.method_words import RULE_NAMES, doubt_of, is_named, rule_of
+from martech_lib.experiments.method_words import RULE_NAMES, doubt_of, is_named, many_of, rule_of
 from martech_lib.experiments.metrics import Metric, directed, names_in, split_names
 from martech_lib.experiments.plan import Plan, plan_from
 from martech_lib.experiments.programs import planned_shares
@@ -63,7 +63,7 @@ def read_registered(ws: Workspace, one: str) -> Readout:
     plan = plan_of_row(row, control)
     shares = planned_shares(assignments, one)
     told = read_counted(
-        plan, found, roles, shares=shares, fault=_unreadable(row), planned_days=_planned_days(row)
+        plan, found, roles, shares=shares, fault=_unreadable(row, len(found.arms)), planned_days=_planned_days(row)
     )  # fmt: skip
     return replace(told, inputs=inputs, program=one)
 
@@ -74,7 +74,7 @@ def _planned_days(row: Row) -> float | None:
     return None if start is None or end is None or end < start else float((end - start).days + 1)
 
 
-def _unreadable(row: Row) -> str:
+def _unreadable(row: Row, arms: int) -> str:
     """Why no plain reading of a row holds what it says; "" where one does."""
     if is_bandit(row):
         return "the register has it as a bandit, whose arms differ in when their users came"
@@ -93,7 +93,29 @@ def _unreadable(row: Row) -> str:
         looks = row.get("looks")
         after = f" after {count(int(looks), 'look')}" if looks else ""
         return f"it was stopped by a peek{after}, so that its intervals hold less often than they say: run it again"
+    if wrong := _looked_too_often(row):
+        return wrong
+    if arms > 2 and not many_of(method):
+        return (
+            f"its method does not say plainly how {arms} arms are held to one alpha, '{shown(method)}': write "
+            "Dunnett or Holm, by which it was planned"
+        )
     return ""
+
+
+def _looked_too_often(row: Row) -> str:
+    """Why a row's looks are none of its rule's; "" where they are, as are any of a confidence sequence's."""
+    method, taken, declared = str(row.get("method") or ""), row.get("looks"), row.get("looks_planned")
+    rule, most = rule_of(method), max(taken or 0, declared or 0)
+    is_over = (taken or 0) > max(declared or 1, 1)
+    if rule == "confidence_sequence" or not (is_over or (rule == "fixed" and most > 1)):
+        return ""
+    told = f"{count(int(taken or 0), 'look')} taken" if taken is not None else "looks blank"
+    told += f", {int(declared)} declared" if declared is not None else ", looks_planned blank"
+    return (
+        f"its looks are not those of its rule: {told}, with method '{shown(method)}': write the rule for looks that it "
+        "was planned by, or run it again"
+    )
 
 
 def _plan_by_card(ws: Workspace, row: Row) -> Plan | None:
@@ -150,7 +172,7 @@ def _method(row: Row) -> Mapping[str, Any]:
     said = str(row.get("method") or "")
     rule = rule_of(said) or "fixed"  # one that is none of ours is not read, see `_unreadable`
     looks = row.get("looks_planned") if rule != "fixed" else 1
-    many = "holm" if "holm" in said.casefold() else None
+    many = "holm" if many_of(said) == "holm" else None
     return {"rule": rule, "looks": looks, "split": row.get("split"), "many": many}
 
 

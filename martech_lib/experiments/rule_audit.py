@@ -132,10 +132,10 @@ def _stopped_short(row: Row, told: str) -> Told:
         return "unknown", f"{told}, and stop_reason is blank"
     if reason == "guardrail":
         return "pass", f"{told}, stopped by a guardrail"
-    if _may_stop_any_time(row):
-        return "pass", f"{told}, by a confidence sequence, which may stop at any look"
     if reason == "peek":
         return "fail", f"{told}, stopped by a peek"
+    if _may_stop_any_time(row):
+        return "pass", f"{told}, by a confidence sequence, which may stop at any look"
     if method is None and (declared is None or declared > 1):
         return "unknown", f"{told}, and method is blank: a rule for looks may have stopped it"
     if doubt := _doubt(row):
@@ -165,10 +165,10 @@ def _one_variable(row: Row, _: float) -> Told:
 
 def _declared_looks(row: Row, _: float) -> Told:
     looks, declared, method = _whole(row.get("looks")), _whole(row.get("looks_planned")), row.get("method")
-    if _may_stop_any_time(row):
-        return "pass", "a confidence sequence may be looked at and stopped at any time"
     if row.get("stop_reason") == "peek":
         return "fail", f"stopped by a peek{'' if looks is None else f' after {_looks(looks)}'}{_of_declared(declared)}"
+    if _may_stop_any_time(row):
+        return "pass", "a confidence sequence may be looked at and stopped at any time"
     if is_bandit(row):
         return "not applicable", "a bandit looks all the time; the guardrail is its safety net"
     if looks is not None and declared is not None and looks > declared:
