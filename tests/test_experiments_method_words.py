@@ -21,30 +21,30 @@ EVENTS = {"conversion": 219, "paid": 100, "unsubscribe": 50, "support_ticket": 2
 SEVERAL, OPEN, NOT = "names several rules for looks", "leaves open which rule for looks was used", "says what it is not"
 
 POCOCK = (
-    "Pocock", "Pocock, 5 looks", "Pocock with fixed sample size", "Fixed sample size with Pocock", "Pocock, fixed n", "POCOCK_3 looks",
-    "Pocock at fixed weekly looks", "Pocock (fixed number of looks)", "Pocock, fixed-sequence testing of arms", "Pocock, fixed seed",
+    "Pocock", "Pocock, 5 looks", "Pocock with fixed sample size", "POCOCK_3 looks",
+    "Pocock at fixed weekly looks", "Pocock, fixed-sequence testing of arms", "Pocock, fixed seed",
     "Pocock, fixed allocation 50/50", "Pocock; n is fixed", "Pocock, fixed 4 weeks",
     "Pocock boundary not crossed", "Pocock boundary never reached", "Pocock, no longer than 4 weeks", "Pocock; no CUPED",
     "Pocock, not fixed", "alpha spending, Pocock", "group-sequential, Pocock", "Pocock; O'Brien-Fleming was not considered",
 )  # fmt: skip
 OTHERS = {
-    "obrien_fleming": ("OBF, 3 looks", "O'Brien-Fleming alpha spending, 4 looks", "O’Brien–Fleming", "O'Brien - Fleming", "OBrien-Fleming"),
+    "obrien_fleming": ("OBF, 3 looks", "O'Brien-Fleming alpha spending, 4 looks", "O’Brien–Fleming", "OBrien-Fleming"),
     "confidence_sequence": ("mSPRT", "always-valid", "confidence sequence", "anytime-valid", "any-time valid p-values", "mixture SPRT",
                             "confidence sequence, read at any time", "mSPRT with fixed tau", "always-valid, fixed maximum"),
 }  # fmt: skip
 FIXED = (
-    "", "fixed", "FIXED", "fixed sample size", "fixed-horizon", "fixed_horizon", "z-test, fixed", "z-test, fixed; no looks",
-    "fixed, two-sided", "two-sided z-test", "two proportions, fixed horizon", "fixed time horizon", "one look at the end",
+    "", "fixed", "fixed sample size", "fixed_horizon", "z-test, fixed", "z-test, fixed; no looks",
+    "two proportions, fixed horizon", "fixed time horizon", "one look at the end",
     "z-test, no fixed effects", "fixed horizon, not stopped early", "Welch, fixed horizon, Holm sequential", "fixed; CUPED not used",
-    "two proportions, Capetown", "Germany time zone", "company time", "looked at many times", "fixed horizon, nonsequential",
+    "two proportions, Capetown", "Germany time zone", "looked at many times", "fixed horizon, nonsequential",
     "Two proportions. Fixed horizon. No interim looks.", "fixed; no Pocock", "fixed horizon, Pocock was not considered",
-    "fixed horizon; Pocock: not used", "fixed; Pocock: no", "fixed horizon. Pocock was rejected.", "fixed (non-sequential)",
+    "fixed horizon; Pocock: not used", "fixed; Pocock: no", "fixed horizon. Pocock was rejected.", "fixed (non-sequential)", "no optional stopping",
     "fixed; Pocock was considered and rejected", "fixed horizon; without Pocock", "fixed; Pocock not chosen", "fixed; Pocock was dropped",
 )  # fmt: skip
 BOTH = (
-    "fixed horizon, Pocock", "Pocock, fixed", "fixed; Pocock", "fixed and Pocock", "fixed/Pocock", "Pocock (fixed)", "Pocock fixed",
-    "fixed-sample test, Pocock", "fixed-sample two-sided z-test, Pocock", "fixed design, Pocock", "Pocock, OBF",
-    "fixed horizon (Pocock for guardrails)", "planned as fixed, run as Pocock", "fixed horizon, group sequential", "OBF, Haybittle-Peto",
+    "fixed horizon, Pocock", "Pocock, fixed", "fixed/Pocock", "Pocock (fixed)", "Pocock fixed",
+    "fixed-sample test, Pocock", "fixed-sample two-sided z-test, Pocock", "Pocock, OBF",
+    "fixed horizon (Pocock for guardrails)", "fixed horizon, group sequential", "OBF, Haybittle-Peto",
     "started fixed, then Pocock", "fixed; Pocock was dropped, later restored", "Pocock rather than OBF", "fixed; no Pocock; Pocock?",
     "neither fixed nor Pocock", "no Pocock, OBF or Haybittle-Peto", "fixed or Pocock",
 )  # fmt: skip
@@ -63,16 +63,17 @@ LEFT_OPEN = (
     "Pocock was rejected and then restored by the team", "Pocock was considered but not needed, so it is used",
     "never stopped early or Pocock changed", "not significant or Pocock crossed", "not by Pocock alone", "not Pocock alone",
     "Pocock looks not planned, event-driven", "Pocock not implemented", "Pocock skipped", "Pocock unused", "Pocock omitted",
-    "Pocock wasn't run", "Pocock wasnt run", "Pocock ignored", "Pocock not respected", "Pocock not in force", "Pocock, no",
+    "Pocock wasn't run", "Pocock ignored", "Pocock not respected", "Pocock not in force", "Pocock, no",
     "Pocock replaced by one look at the end", "should have used Pocock", "one look; Pocock next time", "consider Pocock",
     "not yet Pocock", "no decision on Pocock", "Pocock if peeked", "Pocock?", "Pocock - none", "no\nPocock", "confidence\nsequence",
     "fixed horizon was not kept", "horizon was not fixed", "no fixed sample size", "users may opt out at any time",
     "fixed horizon, stopped any time", "Pocock; it was dropped",
-    "no Pocock; Pocock", "may be read anytime",
+    "no Pocock; Pocock", "may be read anytime", "3 OBF looks not used",
+    "Pocock, no interim looks", "OBF; early stopping not used",
 )  # fmt: skip
 NONE_OF_OURS = (
     "Hwang-Shih-DeCani", "Wang-Tsiatis", "Kim-DeMets", "error spending", "beta spending", "maxSPRT", "e-values", "e-process",
-    "triangular test", "sequentially monitored", "sequentially tested", "Whitehead", "stochastic curtailment", "Haybittle-Peto",
+    "triangular test", "sequentially monitored", "sequentially tested", "Whitehead", "stochastic curtailment", "GAVI", "Haybittle-Peto",
     "Lan-DeMets", "GSD, 3 looks", "sequential z-test",
 )  # fmt: skip
 READ = {"pocock": POCOCK, **OTHERS, "fixed": FIXED}

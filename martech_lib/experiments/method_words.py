@@ -31,7 +31,7 @@ NAMES = {
     r"|random|recruit))|\bgs[dt]\b|\blan\W{0,3}demets\b|\b(?:alpha|error)[ -]?spending",
     "": r"haybittle|\bpeto\b|(?<!\blan[ -])\bdemets\b|\bhwang\b|\bshih\b|\bde ?cani\b|\bwang\b|tsiatis"
     r"|\bbeta[ -]?spending|(?<!mixture[ -])\bsprt\b|\bmax-?sprt\b|\be[ -](?:values?|process(?:es)?)\b|\btriangular"
-    r"|\bwhitehead|\bcurtail",
+    r"|\bwhitehead|\bcurtail|\bgavi\b|\bsafe t-?tests?\b",
     ANY_TIME: r"\bany[ -]?time\b(?![ -](?:valid|safe))",
     "fixed": r"\bfixed\b(?:[ -](?:horizon|tests?|designs?)\b)?",
 }
@@ -54,13 +54,14 @@ SIGNS = (
     r"|(?:are|ca|could|did|does?|ha[ds]|have|is|should|was|were|wo|would)nt)\b"
 )
 # Signs that are of something else, to the end of a clause: "no CUPED", "boundary not crossed"
-OTHERS = (
-    r"(?:continuity correction|cuped|dunnett|(?:early |optional )?stop(?:s|ping)?|fixed effects?|futility|holm|pooling"
-    r"|(?:interim )?(?:looks?|analys[ei]s)|peek(?:s|ing)?)"
-)
+OTHERS = r"(?:continuity correction|cuped|dunnett|fixed effects?|futility|holm|pooling)"
 HARMLESS = (
-    rf"\b(?:no|without) {OTHERS}$|\b{OTHERS} not used$|\b(?:bots|outliers) (?:were )?(?:dropped|excluded|removed)$"
+    rf"\b(?:no|without) {OTHERS}$|(?:^|, ){OTHERS} not used$"
+    r"|\b(?:bots|outliers) (?:were )?(?:dropped|excluded|removed)$"
     r"|\b(?:not|never) (?:been )?(?:crossed|reached|stopped early)$|\bno longer than\b|\bwithout crossing$"
+)
+NO_LOOKS = (  # harmless beside no rule but "fixed"
+    r"\b(?:no|without) (?:early |interim |optional )?(?:looks?|analys[ei]s|peek(?:s|ing)?|stop(?:s|ping)?)$"
 )
 NOUN = r"(?: (?:analys[ei]s|boundar(?:y|ies)|designs?|looks?|methods?|monitoring|rules?|stopping|tests?|testing))?"
 DENIALS = (
@@ -114,18 +115,20 @@ def _read(method: str, names: dict[str, str]) -> tuple[set[str], set[str], bool]
     """What a method names, what it plainly denies, and whether the words around leave that open."""
     named: set[str] = set()
     denied: set[str] = set()
-    has_sign = False
+    has_sign = has_no_looks = False
     clauses = _clauses(method)
     for clause in clauses:
         before, _, last = clause.rpartition(",")
         said = _denied(last.strip(), names)
         denied |= said
         rest = re.sub(HARMLESS, "", before if said else clause)
-        has_sign |= bool(re.search(SIGNS, rest))
+        has_no_looks |= bool(re.search(NO_LOOKS, rest))
+        has_sign |= bool(re.search(SIGNS, re.sub(NO_LOOKS, "", rest)))
         named |= _found(re.sub(FIXED_OTHERWISE, "", rest), names)
     whole = " ".join(clauses)
     is_broken = bool(_found(re.sub(FIXED_OTHERWISE, "", whole), names) - named - denied)  # "confidence\nsequence"
     is_unfixed = "fixed" in names and bool(re.search(r"\bfixed\b(?! effects?)", whole))
+    has_sign |= has_no_looks and bool(named - {"fixed"})
     return named, denied, is_broken or (has_sign and bool(named or denied or is_unfixed))
 
 
