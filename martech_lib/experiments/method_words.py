@@ -50,7 +50,7 @@ SIGNS = (
     r"|un(?!biased|de[dr]|equal|i|paired|pooled|subscri))\w*"
     r"|\b(?:again|against|almost|alone|broken|but|cannot|could|either|except|false|first|formerly|hardly|if|instead|it"
     r"|later|like|may|might|neither|never|next|no|nor|not|now|off|only|or|originally|previously|rather|save|should"
-    r"|similar|since|so far|started|still|tb[cd]|then|till|todo|versus|vs|whether|without|would|yet"
+    r"|similar|since|so far|started|still|tb[cd]|then|till|todo|whether|without|would|yet"
     r"|(?:are|ca|could|did|does?|ha[ds]|have|is|should|was|were|wo|would)nt)\b"
 )
 # Signs that are of something else, to the end of a clause: "no CUPED", "boundary not crossed"
