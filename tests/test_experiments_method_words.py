@@ -39,14 +39,14 @@ FIXED = (
     "two proportions, Capetown", "Germany time zone", "looked at many times", "fixed horizon, nonsequential",
     "Two proportions. Fixed horizon. No interim looks.", "fixed; no Pocock", "fixed horizon, Pocock was not considered",
     "fixed horizon; Pocock: not used", "fixed; Pocock: no", "fixed (non-sequential)", "no optional stopping",
-    "fixed; Pocock was considered and rejected", "fixed horizon; without Pocock", "fixed; Pocock not chosen",
+    "z-test vs control, fixed horizon", "fixed; Pocock was considered and rejected", "fixed horizon; without Pocock", "fixed; Pocock not chosen",
 )  # fmt: skip
 BOTH = (
     "Pocock, fixed", "Pocock (fixed)",
     "fixed-sample test, Pocock", "fixed-sample two-sided z-test, Pocock",
     "fixed horizon (Pocock for guardrails)", "fixed horizon, group sequential", "OBF, Haybittle-Peto",
     "started fixed, then Pocock", "fixed; Pocock was dropped, later restored", "Pocock rather than OBF",
-    "neither fixed nor Pocock", "no Pocock, OBF or Haybittle-Peto", "fixed or Pocock",
+    "Pocock vs fixed", "neither fixed nor Pocock", "no Pocock, OBF or Haybittle-Peto", "fixed or Pocock",
 )  # fmt: skip
 DENIED = (
     "no Pocock",
