@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from martech_lib import experiments
-from martech_lib.experiments.method_words import RULE_NAMES, doubt_of, is_named, many_of, rule_of
+from martech_lib.experiments.method_words import NAMELESS, RULE_NAMES, doubt_of, is_named, many_of, rule_of
 from martech_lib.experiments.register import method_of
 
 N = 1094
@@ -21,14 +21,14 @@ EVENTS = {"conversion": 219, "paid": 100, "unsubscribe": 50, "support_ticket": 2
 SEVERAL, OPEN, NOT = "names several rules for looks", "leaves open which rule for looks was used", "says what it is not"
 
 POCOCK = (
-    "Pocock", "Pocock, 5 looks", "Pocock with fixed sample size",
+    "Pocock", "Pocock, 5 looks", "Pocock, 4 interim analyses", "Pocock with fixed sample size",
     "Pocock at fixed weekly looks",
     "Pocock; n is fixed", "Pocock, fixed 4 weeks",
     "Pocock boundary not crossed", "Pocock, no longer than 4 weeks", "Pocock; no CUPED",
     "Pocock, not fixed", "alpha spending, Pocock", "Pocock; O'Brien-Fleming was not considered",
 )  # fmt: skip
 OTHERS = {
-    "obrien_fleming": ("OBF, 3 looks", "O'Brien-Fleming alpha spending, 4 looks", "O’Brien–Fleming", "OBrien-Fleming"),
+    "obrien_fleming": ("OBF, 3 looks", "OBF3", "Lan–DeMets, O'Brien–Fleming", "O'Brien-Fleming alpha spending, 4 looks", "O’Brien–Fleming", "OBrien-Fleming"),
     "confidence_sequence": ("mSPRT", "always-valid", "confidence sequence", "anytime-valid", "mixture SPRT",
                             "confidence sequence, read at any time", "mSPRT with fixed tau", "always-valid, fixed maximum"),
 }  # fmt: skip
@@ -36,7 +36,8 @@ FIXED = (
     "", "fixed", "z-test, fixed; no looks",
     "two proportions, fixed horizon", "fixed time horizon",
     "z-test, no fixed effects", "fixed horizon, not stopped early", "Welch, fixed horizon, Holm sequential",
-    "two proportions, Capetown", "Germany time zone", "looked at many times", "fixed horizon, nonsequential",
+    "two proportions, Capetown", "Germany time zone", "z-test, Pocock-Simon minimisation", "Fleming-Harrington log-rank",
+    "fixed horizon, no peeking, t-test", "fixed horizon, no CUPED, two-sided", "fixed horizon, nonsequential",
     "Two proportions. Fixed horizon. No interim looks.", "fixed; no Pocock", "fixed horizon, Pocock was not considered",
     "fixed horizon; Pocock: not used", "fixed; Pocock: no", "fixed (non-sequential)", "no optional stopping",
     "z-test vs control, fixed horizon", "fixed; Pocock was considered and rejected", "fixed horizon; without Pocock", "fixed; Pocock not chosen",
@@ -61,7 +62,7 @@ LEFT_OPEN = (
     "Pocock was rejected and then restored by the team", "Pocock was considered but not needed, so it is used",
     "never stopped early or Pocock changed", "not significant or Pocock crossed", "not by Pocock alone", "not Pocock alone",
     "Pocock looks not planned, event-driven", "Pocock not implemented", "Pocock skipped", "Pocock unused", "Pocock omitted",
-    "Pocock wasn't run", "Pocock ignored", "Pocock not respected", "Pocock not in force", "Pocock, no",
+    "Pocock vetoed", "Pocock waived", "in lieu of Pocock, z-test at the end", "intended Pocock", "Pocock wasn't run", "Pocock ignored", "Pocock not respected", "Pocock not in force", "Pocock, no",
     "Pocock replaced by one look at the end", "should have used Pocock", "one look; Pocock next time", "consider Pocock",
     "not yet Pocock", "no decision on Pocock", "Pocock if peeked", "Pocock?", "Pocock - none", "no\nPocock", "confidence\nsequence",
     "fixed horizon was not kept", "no fixed sample size", "users may opt out at any time",
@@ -69,13 +70,19 @@ LEFT_OPEN = (
     "3 OBF looks not used",
     "Pocock, no interim looks", "OBF; early stopping not used",
 )  # fmt: skip
+UNNAMED = (
+    "looked at many times", "stopped at p < 0.05", "stop when significant", "daily peeking", "z-test, 5 interim looks",
+    "optional stopping", "early stopping allowed", "continuous monitoring", "group-seq OF", "seq. testing", "read daily",
+    "fixed horizon, monitored for guardrails",
+)  # fmt: skip
 NONE_OF_OURS = (
+    "Optimizely stats engine", "OF boundaries, 3 looks",
     "Hwang-Shih-DeCani", "Wang-Tsiatis", "Kim-DeMets", "error spending", "beta spending", "maxSPRT", "e-values", "e-process",
     "triangular test", "sequentially monitored", "sequentially tested", "Whitehead", "stochastic curtailment", "GAVI", "Haybittle-Peto",
     "Lan-DeMets",
 )  # fmt: skip
 READ = {"pocock": POCOCK, **OTHERS, "fixed": FIXED}
-IN_DOUBT = {SEVERAL: BOTH, NOT: DENIED, OPEN: LEFT_OPEN}
+IN_DOUBT = {SEVERAL: BOTH, NOT: DENIED, OPEN: LEFT_OPEN, NAMELESS: UNNAMED}
 WORDINGS = [method for methods in (*READ.values(), *IN_DOUBT.values(), NONE_OF_OURS) for method in methods]
 
 
@@ -101,7 +108,7 @@ def test_a_rule_that_is_none_of_ours_is_none(method: str) -> None:
     [
         ("two proportions, Holm, fixed horizon", "holm"), ("Holm-Bonferroni", "holm"), ("Dunnett, not Holm", "dunnett"),
         ("Dunnett; Holm was not used", "dunnett"), ("Stockholm", "dunnett"), ("two proportions", "dunnett"), ("no Holm", ""),
-        ("Bonferroni", ""), ("Šidák", ""), ("Hochberg", ""), ("Tukey", ""), ("Holm or Dunnett", ""), ("Holm?", ""),
+        ("Bonferroni", ""), ("Bonf.", ""), ("FDR", ""), ("Holm–Bonferroni", "holm"), ("Šidák", ""), ("Hochberg", ""), ("Tukey", ""), ("Holm or Dunnett", ""), ("Holm?", ""),
     ],
 )  # fmt: skip
 def test_how_several_arms_are_held_to_one_alpha(method: str, many: str) -> None:
@@ -238,7 +245,7 @@ def _read_row(tmp_path: Path, arms: int = 2, **row: object) -> experiments.Reado
 
 
 OF_LOOKS = "its looks are not those of its rule: "
-DO = "write the rule for looks that it was planned by, or run it again"
+DO = "write the rule that it was planned by and how many looks (looks_planned), or run it again"
 
 
 @pytest.mark.parametrize(
@@ -248,6 +255,10 @@ DO = "write the rule for looks that it was planned by, or run it again"
         ({"method": "two proportions", "looks": 1, "looks_planned": 4}, f"{OF_LOOKS}1 look taken, 4 declared, with method 'two proportions'"),
         ({"method": "fixed", "looks_planned": 4}, f"{OF_LOOKS}looks blank, 4 declared, with method 'fixed'"),
         ({"method": "Pocock", "looks": 14, "looks_planned": 2}, f"{OF_LOOKS}14 looks taken, 2 declared, with method 'Pocock'"),
+        ({"method": "OBF, 3 looks"}, f"{OF_LOOKS}looks blank, looks_planned blank, with method 'OBF, 3 looks'"),
+        ({"method": "Pocock", "looks": 1, "looks_planned": 1}, f"{OF_LOOKS}1 look taken, 1 declared"),
+        ({"method": None, "looks": 3}, f"{OF_LOOKS}3 looks taken, looks_planned blank, with method blank"),
+        ({"method": "daily peeking"}, "its method speaks of looks and names no rule for them, 'daily peeking'"),
         ({"method": "Pocock", "looks": 3}, f"{OF_LOOKS}3 looks taken, looks_planned blank"),
         ({"method": "fixed", "looks": 14, "looks_planned": 1, "stop_reason": "peek"}, "it was stopped by a peek after 14 looks"),
         ({"method": "Pocock", "looks": 2, "looks_planned": 2}, ""),

@@ -49,7 +49,7 @@ GUARDED = {"guardrail_metrics": ["unsubscribe rate"], "downstream_metric": "paid
         ("cost-per-click", -1), ("refunds per offer", -1), ("errors per click", -1), ("refund value per click per user", -1),
         ("emails bounced per email sent", -1), ("support tickets per open", -1), ("orders per complaint", 0), ("average per-user refunds", 0), ("users per week that churn", 0),
         ("cost savings per click", 0), ("recovered carts per email", 1), ("abandoned carts recovered per email", 0),
-        ("per user", 1), ("un-subscribe rate", -1), ("un_subscribed rate", -1), ("charge-back rate", -1), ("crashfree rate", 0),
+        ("per user", 1), ("un-subscribe rate", -1), ("first run install rate", 1), ("trial-run subscription rate", 1), ("un_subscribed rate", -1), ("charge-back rate", -1), ("crashfree rate", 0),
         ("down-grade rate", -1), ("un-install rate", -1), ("unsubstantiated claims rate", 1), ("errorfree sessions rate", 0),
     ],
 )  # fmt: skip

@@ -17,8 +17,8 @@ GRAMMAR = (
 REVENUE = ("revenue", "revenue per user", "value per user")
 USER = ("user", "visitor", "unit")
 HARM = (
-    r"\b(?:\w*(?:abandon|bounc|cancel|charge ?back|churn|complain|crash|declin|disput|down ?grad|(?<!t)error"
-    r"|fail(?:ed|ure)|latenc|(?<!p)refund|spam|un ?install|un ?sub(?!stanti))\w*"
+    r"\b(?:\w*(?:abandon|bounc|cancel|chargeback|churn|complain|crash|declin|disput|downgrad|(?<!t)error|fail(?:ed|ure)"
+    r"|latenc|(?<!p)refund|spam|uninstall|unsub(?!stanti))\w*|charge back|down grad\w*|un (?:install|sub)\w*"
     r"|costs?|fail(?:s|ing)?|no ?shows?|opt(?:ed)? ?outs?|returned|support tickets?|time(?:d)? ?outs?)\b"
 )
 # "no errors", "crash-free", "churn save": nobody knows whether the harm is counted, or that it did not come.

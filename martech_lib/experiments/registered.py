@@ -92,7 +92,7 @@ def _unreadable(row: Row, arms: int) -> str:
     if row.get("stop_reason") == "peek":
         looks = row.get("looks")
         after = f" after {count(int(looks), 'look')}" if looks else ""
-        return f"it was stopped by a peek{after}, so that its intervals hold less often than they say: run it again"
+        return f"it was stopped by a peek{after}, which no rule allowed for: run it again"
     if wrong := _looked_too_often(row):
         return wrong
     if arms > 2 and not many_of(method):
@@ -108,13 +108,15 @@ def _looked_too_often(row: Row) -> str:
     method, taken, declared = str(row.get("method") or ""), row.get("looks"), row.get("looks_planned")
     rule, most = rule_of(method), max(taken or 0, declared or 0)
     is_over = (taken or 0) > max(declared or 1, 1)
-    if rule == "confidence_sequence" or not (is_over or (rule == "fixed" and most > 1)):
+    is_bare = rule in ("obrien_fleming", "pocock") and (declared or 0) < 2
+    if rule == "confidence_sequence" or not (is_over or is_bare or (rule == "fixed" and most > 1)):
         return ""
     told = f"{count(int(taken or 0), 'look')} taken" if taken is not None else "looks blank"
     told += f", {int(declared)} declared" if declared is not None else ", looks_planned blank"
+    named = f"method '{shown(method)}'" if method else "method blank"
     return (
-        f"its looks are not those of its rule: {told}, with method '{shown(method)}': write the rule for looks that it "
-        "was planned by, or run it again"
+        f"its looks are not those of its rule: {told}, with {named}: write the rule that it was planned by and how "
+        "many looks (looks_planned), or run it again"
     )
 
 

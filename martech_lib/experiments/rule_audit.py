@@ -14,7 +14,7 @@ from martech_lib.core.rows import Row
 from martech_lib.core.sequential import peeked
 from martech_lib.core.spoken import count, listed, percent
 from martech_lib.experiments import gate
-from martech_lib.experiments.method_words import doubt_of, rule_of
+from martech_lib.experiments.method_words import NAMELESS, doubt_of, rule_of
 from martech_lib.experiments.metrics import DIRECTION, metric_of, names_in, split_names, what_of
 
 Ruling = Literal["pass", "fail", "unknown", "not applicable"]
@@ -243,13 +243,14 @@ CHECKS: Mapping[str, Callable[[Row, float], Told]] = dict(
 
 def _has_rule(row: Row) -> bool:
     """Whether the method names a rule for several looks."""
-    return rule_of(row.get("method") or "") != "fixed"
+    method = row.get("method") or ""
+    return rule_of(method) != "fixed" and doubt_of(method) != NAMELESS
 
 
 def _doubt(row: Row) -> str:
     """Why the rule that a method names cannot be told; "" where it can."""
     doubt = doubt_of(row.get("method") or "")
-    return doubt and f"method {doubt} ({shown(row['method'])})"
+    return "" if doubt in ("", NAMELESS) else f"method {doubt} ({shown(row['method'])})"
 
 
 def _may_stop_any_time(row: Row) -> bool:
