@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recount import Recount, recount
 
-from martech_lib.core import arms
+from martech_lib.core import assigned as taking
 from martech_lib.core.arms import Counted, Measure, counted
 from martech_lib.core.errors import UserError
 
@@ -81,7 +81,7 @@ def test_a_log_is_counted_as_by_hand(
     put: list[Any], outcomes: list[Any], days: float | None, ids: str, zone: str | None, at_once: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arms, "AT_ONCE", at_once)
+        patch.setattr(taking, "AT_ONCE", at_once)
         tables = frame(put, PUT, ids=ids, zone=zone), frame(outcomes, HAPPENED, ids=ids, zone=zone)
         same(counted(*tables, MEASURES, window_days=days), recount(put, outcomes, MEASURES, days))
 

@@ -11,9 +11,9 @@ from scipy.stats import norm
 
 from martech_lib import experiments
 from martech_lib.core.arms import Arm, Sums
+from martech_lib.core.sample_ratio import APART, apart_before
 from martech_lib.experiments.plan import Plan
 from martech_lib.experiments.readout import Readout
-from martech_lib.experiments.sample_ratio import APART, apart_before
 
 N = 300
 PLAN = a_plan(planned_units=2 * N)

@@ -20,9 +20,9 @@ from martech_lib.core.power import (
     units_for,
 )
 from martech_lib.core.rates import Count, wald
+from martech_lib.core.sample_ratio import sample_ratio
 from martech_lib.core.sequential import boundaries, peeked, sequence_z, walk
 from martech_lib.core.stats import lift, lift_by_difference, normal_quantile, of_sums, uneven_split, welch
-from martech_lib.experiments.sample_ratio import sample_ratio
 
 Z = normal_quantile(0.975)
 EVERY_WEEK = range(1, 10)

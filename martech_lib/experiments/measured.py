@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from martech_lib.core.arms import Arm, Measure, Sums
+from martech_lib.core.events import spellings
 from martech_lib.core.means import compared
 from martech_lib.core.rates import Count, score_difference, score_lift
+from martech_lib.core.sample_ratio import has_spread
 from martech_lib.core.stats import Difference, Paired, Sample, adjusted, of_count, of_ratio, of_sums
-from martech_lib.experiments.metrics import Metric, spellings
-from martech_lib.experiments.sample_ratio import has_spread
+from martech_lib.experiments.metrics import Metric
 
 FEWEST = 30  # users with the event in an arm, below which intervals hold less often than they say
 LEAST = 5  # below which there is no interval of a mean

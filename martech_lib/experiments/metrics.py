@@ -134,15 +134,6 @@ def _better_by_name(name: str) -> int:
     return 0 if re.search(HARM, whole) else 1  # "per-user refunds" or "orders per complaint": nobody can tell
 
 
-def spellings(event: str) -> tuple[str, ...]:
-    """The ways in which a log may write an event: capitals, underscores, one or many; () for every event."""
-    if not event:
-        return ()
-    words = {event, event.casefold(), event.capitalize()}
-    words |= {word[:-1] for word in words if word.endswith("s")}
-    return tuple(sorted({word.replace(" ", mark) for word in words for mark in (" ", "_", "-")}))
-
-
 def _without_value(above: str) -> tuple[str, bool]:
     found = re.fullmatch(r"(?:(.*) )?(?:value|revenue)", above, flags=re.IGNORECASE)
     return (found[1] or "", True) if found else (above, False)

@@ -10,15 +10,15 @@ from typing import Any
 from martech_lib.core.arms import Arm, Counted, counted
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.log_intake import as_table
+from martech_lib.core.programs import Shares, moving, planned_shares, program_of
 from martech_lib.core.results import Result
+from martech_lib.core.sample_ratio import SampleRatio, apart_before, sample_ratio
 from martech_lib.core.spoken import fitting, listed, percent
 from martech_lib.experiments.lines import Line, Roles, curse_of, lines_of, roles_of
 from martech_lib.experiments.looks import Look, look_of
 from martech_lib.experiments.measured import measures_of
 from martech_lib.experiments.plan import Plan
-from martech_lib.experiments.programs import Shares, moving, planned_shares, program_of
 from martech_lib.experiments.readout_records import records
-from martech_lib.experiments.sample_ratio import SampleRatio, apart_before, sample_ratio
 from martech_lib.experiments.verdict import Decision, StopReason, Verdict, has_harm, refused, verdict
 
 CONTROLS = ("control", "holdout")

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from martech_lib.core.results import Reading, Status
+from martech_lib.core.sample_ratio import STOPS
 from martech_lib.core.stats import Difference
 from martech_lib.experiments.lines import Line, curse_of
 from martech_lib.experiments.metrics import Metric
-from martech_lib.experiments.sample_ratio import STOPS
 
 if TYPE_CHECKING:
     from martech_lib.core.arms import Counted
+    from martech_lib.core.sample_ratio import SampleRatio
     from martech_lib.experiments.looks import Look
     from martech_lib.experiments.plan import Plan
-    from martech_lib.experiments.sample_ratio import SampleRatio
 
 BY_LINE = ("experiments.difference", "experiments.lift", "experiments.p_value")
 SOURCE = "assignments, outcomes"

@@ -8,6 +8,7 @@ from typing import Any
 
 from martech_lib.core.arms import counted
 from martech_lib.core.errors import UserError, shown
+from martech_lib.core.programs import planned_shares
 from martech_lib.core.rows import Row
 from martech_lib.core.spoken import count, listed
 from martech_lib.core.stats import Sample
@@ -18,7 +19,6 @@ from martech_lib.experiments.measured import measures_of, sample_of
 from martech_lib.experiments.method_words import RULE_NAMES, doubt_of, is_named, many_of, rule_of
 from martech_lib.experiments.metrics import Metric, directed, names_in, split_names
 from martech_lib.experiments.plan import Plan, plan_from
-from martech_lib.experiments.programs import planned_shares
 from martech_lib.experiments.readout import Readout, in_order, read, read_counted
 from martech_lib.experiments.register import CARDS, as_registered, cards_of
 from martech_lib.experiments.results import row_of_id
