@@ -39,8 +39,13 @@ def compared(control: Sample, treated: Sample, *, level: float) -> Compared:
     """The second mean beside the first."""
     is_like = min(control.n, treated.n) >= LIKE * max(control.n, treated.n)
     if is_like or min(control.mean, treated.mean) <= 0 or _log_error(control, treated) > FIRM:
-        return Compared(welch(control, treated, level=level), _fieller(control, treated, level=level), "Welch's t-test")
+        return by_welch(control, treated, level=level)
     return _by_ratio(control, treated, level=level)
+
+
+def by_welch(control: Sample, treated: Sample, *, level: float) -> Compared:
+    """The second mean beside the first by Welch's t, for arms of like size or with many users of worth."""
+    return Compared(welch(control, treated, level=level), _fieller(control, treated, level=level), "Welch's t-test")
 
 
 def _by_ratio(control: Sample, treated: Sample, *, level: float) -> Compared:

@@ -26,9 +26,15 @@ def metrics() -> Mapping[str, Metric]:
     return {row["metric"]: Metric(*row.values()) for row in DictReader(text.splitlines())}
 
 
+def declared(metric: str) -> Metric | None:
+    """The Metric of an id; that of a program's reading, `theme.program.name`, is declared once for all programs."""
+    theme, *middle, name = metric.split(".")
+    return metrics().get(f"{theme}.<program>.{name}" if middle else metric)
+
+
 def label(metric: str) -> str:
     """The words for a metric on screen."""
-    known = metrics().get(metric)
+    known = declared(metric)
     return known.label if known else metric.split(".")[-1].replace("_", " ").capitalize()
 
 

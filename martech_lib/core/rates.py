@@ -78,6 +78,21 @@ def score_lift(control: Count, treated: Count, *, level: float) -> Difference:
     return Difference(ratio - 1, math.sqrt(sum(parts)), lower, upper, _p(control, treated))
 
 
+def log_likelihood_of_ratio(control: Count, treated: Count, ratio: float | None) -> float:
+    """Logarithm of the likelihood of two rates, the second `ratio` times the first; at their own ratio where None."""
+    base = control.rate if ratio is None else _best_under_ratio(control, treated, ratio)
+    other = treated.rate if ratio is None else min(ratio * base, 1.0)
+    return _log_likelihood(control, base) + _log_likelihood(treated, other)
+
+
+def _log_likelihood(count: Count, rate: float) -> float:
+    missed = count.n - count.hits
+    if (count.hits and rate <= 0) or (missed and rate >= 1):
+        return -math.inf
+    hit = count.hits * math.log(rate) if count.hits else 0.0
+    return hit + (missed * math.log1p(-rate) if missed else 0.0)
+
+
 LOGS = 25.0  # logarithm of a ratio that stands for infinity
 
 

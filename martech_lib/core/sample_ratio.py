@@ -25,7 +25,7 @@ class SampleRatio(NamedTuple):
 
     Attributes:
         p_value: Chance of arms this uneven when the split works (chi-square); NaN where there is an arm too many.
-        passed: Whether it is at least STOPS.
+        passed: Whether it is at least STOPS; None where no planned share is known.
         arms: Arm -> users.
         planned: Arm -> planned share.
         arm: The arm that is furthest from its share; "" where it passes.
@@ -34,7 +34,7 @@ class SampleRatio(NamedTuple):
     """
 
     p_value: float
-    passed: bool
+    passed: bool | None
     arms: dict[str, int]
     planned: dict[str, float]
     arm: str = ""

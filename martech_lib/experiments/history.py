@@ -10,8 +10,9 @@ import pandas as pd
 
 from martech_lib.core.arms import Sums, counted
 from martech_lib.core.errors import UserError, shown
+from martech_lib.core.past import with_past
 from martech_lib.core.workspace import Workspace
-from martech_lib.experiments.measured import measures_of, sample_of, with_past
+from martech_lib.experiments.measured import measures_of, sample_of
 from martech_lib.experiments.metrics import metric_of
 from martech_lib.experiments.readout import in_order
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from martech_lib.core.arms import Arm, Measure, Sums
+from martech_lib.core.arms import Arm, Measure
 from martech_lib.core.events import spellings
 from martech_lib.core.means import compared
+from martech_lib.core.past import with_past
 from martech_lib.core.rates import Count, score_difference, score_lift
 from martech_lib.core.sample_ratio import has_spread
-from martech_lib.core.stats import Difference, Paired, Sample, adjusted, of_count, of_ratio, of_sums
+from martech_lib.core.stats import Difference, Sample, adjusted, of_count, of_ratio, of_sums
 from martech_lib.experiments.metrics import Metric
 
 FEWEST = 30  # users with the event in an arm, below which intervals hold less often than they say
@@ -134,16 +135,6 @@ def _is_impossible(metric: Metric, samples: tuple[Sample, Sample], plain: Beside
     most = 1.0 if metric.kind == "rate" else math.inf
     pairs = zip(samples, (plain.control, plain.treated), strict=True)
     return any(one.mean > most or one.mean * was.mean < 0 for one, was in pairs)
-
-
-def with_past(n: int, sums: Sums, middle: float) -> Paired:
-    """An arm's users with what was known of all of them before, as the distance from its middle."""
-    before = sums.p - n * middle
-    squares = sums.pp - 2 * middle * sums.p + n * middle**2
-    both = sums.yp - middle * sums.y_p
-    return Paired(
-        of_sums(n, sums.y, sums.yy), of_sums(n, before, squares), (both - before * sums.y / n) / (n - 1)
-    )  # fmt: skip
 
 
 def _compared(metric: Metric, arm: str, samples: tuple[Sample, Sample], level: float) -> Beside:

@@ -1,0 +1,1 @@
+"""Personalization: what it really brought, by holdout."""
