@@ -54,20 +54,20 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         simulate.write(simulate.simulate(users=500, seed=3), tmp_path / name)
     files = sorted(p.name for p in (tmp_path / "a").iterdir())
-    assert len(files) == 19
+    assert len(files) == 21
     assert [n for n in files if (tmp_path / "a" / n).read_bytes() != (tmp_path / "b" / n).read_bytes()] == []
 
 
 def test_another_seed_gives_another_world() -> None:
     one, other = (simulate.simulate(users=500, seed=seed) for seed in (3, 4))
     alike = [name for name, frame in one.tables.items() if frame.equals(other.tables[name])]
-    assert alike == ["controls_weekly", "backlog"]  # what somebody wrote down
+    assert alike == ["controls_weekly", "templates", "backlog"]  # what somebody wrote down
 
 
 def test_no_part_shifts_another(of: Settings, world: simulate.World) -> None:
     changed = simulate.simulate_from(replace(of, programs=of.programs[:1]))
     differ = [name for name, frame in world.tables.items() if not frame.equals(changed.tables[name])]
-    assert differ == ["assignments", "outcomes", "programs", "truth"]
+    assert differ == ["assignments", "outcomes", "programs", "messages", "templates", "truth"]
 
 
 def test_the_fitness_sample_is_what_simulate_writes(tmp_path: Path) -> None:
@@ -80,7 +80,8 @@ def test_the_fitness_sample_is_what_simulate_writes(tmp_path: Path) -> None:
             assert (tmp_path / name).read_bytes() == (kept / name).read_bytes(), name
         else:
             pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / name), pd.read_parquet(kept / name))
-    assert sum(p.stat().st_size for p in kept.iterdir()) < 3_000_000
+    assert sum(p.stat().st_size for p in kept.iterdir()) < 3_500_000
+    assert max(p.stat().st_size for p in kept.iterdir()) < 1_500_000
 
 
 # --- tables that agree -----------------------------------------------------------------------------------------------
@@ -188,7 +189,8 @@ def test_withheld_touches_are_not_there(of: Settings, world: simulate.World) -> 
 def test_programs_are_arms_of_their_own(world: simulate.World) -> None:
     assigned, outcomes = world.tables["assignments"], world.tables["outcomes"]
     assert not assigned["user_id"].duplicated().any()
-    assert set(outcomes["user_id"]) <= set(assigned["user_id"])
+    lost = set(outcomes["user_id"]) - set(assigned["user_id"])
+    assert 0 < len(lost) < 0.3 * (assigned["program"] == "class suggestions").sum()
     assert set(assigned["user_id"]).isdisjoint(world.tables["touches"]["user_id"])
     shares = assigned.groupby("program")["arm"].apply(lambda arm: (arm != "treatment").mean())
     planned = world.tables["programs"].set_index("program")["holdout_share"]
@@ -366,7 +368,7 @@ def test_the_command_writes_a_world_once(tmp_path: Path, capsys: pytest.CaptureF
     before = (folder / "touches.parquet").read_bytes()
     code, out, err = told(capsys, str(folder), "--users", "500")
     assert (code, out) == (1, "")
-    assert "holds assignments.parquet, backlog.csv, channels.csv and 16 more already" in err
+    assert "holds assignments.parquet, backlog.csv, channels.csv and 18 more already" in err
     assert "choose another folder, nothing was written" in err
     assert (folder / "touches.parquet").read_bytes() == before
 

@@ -1,4 +1,4 @@
-"""What a simulated world is made of: its calendar, channels, regions, lift tests and personalization programs."""
+"""What a simulated world is made of: its calendar, channels, regions and lift tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+
+from martech_lib.core.simulate.program_settings import PROGRAMS, Program
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -125,37 +127,6 @@ class LiftTest:
         return (self.week + self.weeks) * WEEK
 
 
-@dataclass(frozen=True)
-class Program:
-    """A personalization program with a control group.
-
-    Attributes:
-        name: Its name.
-        kind: As in the table programs.
-        members: Members assigned, for each user of the log.
-        holdout: Share of them in the control group.
-        control: Name of that group.
-        rate: Conversion rate of the control group in the window.
-        lift: Relative lift of conversion that the program truly brings.
-        click_rate: Clicks an impression in the control group.
-        click_lift: Relative lift of that rate.
-        cost: What it cost over the window.
-        segments: Segments declared before the start.
-    """
-
-    name: str
-    kind: str
-    members: float
-    holdout: float
-    control: str
-    rate: float
-    lift: float
-    click_rate: float
-    click_lift: float
-    cost: float
-    segments: tuple[str, ...]
-
-
 GEOS: dict[str, float] = {
     "California": 39.5e6,
     "Texas": 29.1e6,
@@ -185,26 +156,6 @@ LIFT_TESTS = (
     ),
     LiftTest("L-02", "video", "conversion lift", 5, 6, held_share=0.4),
     LiftTest("L-03", "retargeting", "audience holdout", 6, 6, held_share=0.4),
-)
-PROGRAMS = (
-    Program("win-back journey", "lifecycle", 0.8, 0.2, "holdout", 0.12, 0.22, 0.14, 0.10, 5200, ("lapsing", "lapsed")),
-    Program("push copy", "ai", 0.7, 0.3, "control", 0.10, 0.0, 0.12, 0.14, 7500, ("new", "regular")),
-    Program(
-        "home screen by goal",
-        "segment",
-        0.5,
-        0.2,
-        "holdout",
-        0.11,
-        0.0,
-        0.05,
-        0.0,
-        3100,
-        ("strength", "running", "yoga"),
-    ),
-    Program(
-        "studio partners", "account", 0.025, 0.1, "holdout", 0.09, 0.15, 0.05, 0.2, 1800, ("chains", "independents")
-    ),
 )
 PRICES: tuple[tuple[float, float], ...] = ((9.99, 0.45), (29.99, 0.2), (59.99, 0.2), (89.99, 0.15))  # price, share
 

@@ -15,6 +15,7 @@ from martech_lib.core.simulate.experiments import history_of
 from martech_lib.core.simulate.history import controls_frame, media_frame, outcome_frame
 from martech_lib.core.simulate.lift import lift_frame
 from martech_lib.core.simulate.log import Log, conversions_frame, in_order, log_of, touches_frame
+from martech_lib.core.simulate.messages import messages_frame, templates_frame
 from martech_lib.core.simulate.programs import programs_of
 from martech_lib.core.simulate.reports import (
     channels_frame,
@@ -83,6 +84,8 @@ def simulate_from(of: Settings) -> World:
         "outcomes": in_order([programs.outcomes, tests.outcomes], "ts"),
         "lenses": lenses_frame(log, effects),
         "programs": programs.programs,
+        "messages": messages_frame(of, programs.impressions),
+        "templates": templates_frame(of),
         "experiments": tests.experiments,
         "backlog": tests.backlog,
         "truth": truth,
