@@ -5,6 +5,7 @@ Where things are
     stack/        the stack audit: inventory -> findings, decisions, savings, build order, roadmap
     attribution/  touches and conversions, in any engine -> credit by channel and model; all lenses -> a range
     experiments/  a hypothesis -> a plan with its size, weeks and looks -> a register -> a reading as it was planned
+    personalization/  assignments and outcomes -> what a programme brought beyond its holdout; messages -> their faults
     workbook/     one notebook in three modes (lab, app, report) and the `martech` command
 
     >>> from martech_lib import Workspace, stack
@@ -21,17 +22,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from martech_lib import attribution, experiments, stack
+    from martech_lib import attribution, experiments, personalization, stack
     from martech_lib.core.workspace import Workspace
 
-__all__ = ["Workspace", "attribution", "experiments", "stack"]
+__all__ = ["Workspace", "attribution", "experiments", "personalization", "stack"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name == "Workspace":
         return import_module("martech_lib.core.workspace").Workspace
-    if name in ("attribution", "experiments", "stack"):
+    if name in ("attribution", "experiments", "personalization", "stack"):
         return import_module(f"martech_lib.{name}")
     raise AttributeError(f"module 'martech_lib' has no attribute {name!r}; it offers {', '.join(__all__)}")
 

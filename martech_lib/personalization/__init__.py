@@ -1,1 +1,16 @@
-"""Personalization: what it really brought, by holdout."""
+"""Personalization: what it really brought, by the users who were left out of it.
+
+>>> from martech_lib import Workspace, personalization
+>>> ws = Workspace.open("mycompany")
+>>> read = personalization.read_holdout(ws.log("assignments"), ws.log("outcomes"), program="win-back", window_days=30)
+>>> read.headline.verdict, read.headline.sentence
+>>> read.segments                                    # for whom it worked
+"""
+
+from __future__ import annotations
+
+from martech_lib.personalization.holdout import read_holdout
+from martech_lib.personalization.reading import HoldoutReading, Terms
+from martech_lib.personalization.rollout import holdout_sizes
+
+__all__ = ["HoldoutReading", "Terms", "holdout_sizes", "read_holdout"]

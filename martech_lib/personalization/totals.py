@@ -75,12 +75,12 @@ class Total(NamedTuple):
         """Conversion rate."""
         return of_count(self.n, self.converted)
 
-    def without(self, value: float) -> Total:
-        """The same without one user of this value, one who converted."""
-        place = int(np.abs(self.values - value).argmin())
+    def without_largest(self) -> Total:
+        """The same without the user who brought most, who converted."""
+        value = float(self.values[-1])
         return self._replace(
             n=self.n - 1, converted=self.converted - 1, y=self.y - value, yy=self.yy - value * value,
-            values=np.delete(self.values, place),
+            values=self.values[:-1],
         )  # fmt: skip
 
     def arm(self, name: str) -> Arm:

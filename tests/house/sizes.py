@@ -14,6 +14,7 @@ PARAMETERS = 6
 AS_CALLED = {  # signatures that outside callers rely on
     "martech_lib.attribution.credit: credit": 7,
     "martech_lib.experiments.sizes: sample_size": 8,
+    "martech_lib.personalization.holdout: read_holdout": 8,
 }
 POSITIONAL = 4  # the data; options after it are keyword-only
 

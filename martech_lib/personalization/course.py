@@ -1,0 +1,195 @@
+"""A programme over time: by week since assignment, and by calendar look, each in a band that holds over all of it.
+
+Sources: Bonferroni for the weeks; the asymptotic confidence sequence of Waudby-Smith, Arbour, Sinha, Kennedy and
+Ramdas (2021, arXiv 2103.06476, eq. 9), of the logarithm of the ratio of both rates, for the looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from martech_lib.core.rates import Count, score_lift
+from martech_lib.core.sequential import sequence_z
+from martech_lib.core.stats import Difference, normal_cdf
+from martech_lib.personalization.arms import Sides
+from martech_lib.personalization.cells import Cells
+
+WEEK = 7
+MOST_WEEKS = 26  # since assignment, that are told apart
+FEWEST = 5  # converters in either arm, from which a week is compared
+CONVERTERS = 100  # in the holdout, below which no look is read
+FOR_TREND = 3  # weeks
+
+
+class Week(NamedTuple):
+    """One week since assignment.
+
+    Attributes:
+        week: 1 for the first.
+        holdout: Users who first converted in it, of those whose whole week is in the log.
+        treated: Of the personalized.
+        lift: Its interval holds over all weeks at once; None where refused.
+        reason: Why it is refused.
+    """
+
+    week: int
+    holdout: Count
+    treated: Count
+    lift: Difference | None
+    reason: str = ""
+
+
+class CalendarLook(NamedTuple):
+    """The holdout as it stood on one day.
+
+    Attributes:
+        day: Its last day.
+        holdout: Users who had converted by then, of those assigned by then.
+        treated: Of the personalized.
+        lift: Its interval holds at all looks at once; None where refused.
+        reason: Why it is refused.
+    """
+
+    day: date
+    holdout: Count
+    treated: Count
+    lift: Difference | None
+    reason: str = ""
+
+
+class Trend(NamedTuple):
+    """Whether the lift fades.
+
+    Attributes:
+        by_week: Relative change of the ratio of both rates from one week to the next; None where refused.
+        p: Two-sided p-value of no change.
+        reason: Why it is refused.
+    """
+
+    by_week: float | None
+    p: float
+    reason: str = ""
+
+
+class Course(NamedTuple):
+    """A programme over time: by week since assignment, by calendar look, and whether the lift fades."""
+
+    weeks: tuple[Week, ...]
+    looks: tuple[CalendarLook, ...]
+    trend: Trend
+
+
+def course_of(cells: Cells, sides: Sides, *, level: float, window_days: float | None) -> Course:
+    """Read a programme over time."""
+    weeks = tuple(_weeks(cells, sides, level=level, window_days=window_days))
+    return Course(weeks, tuple(_looks(cells, sides, level=level)), _trend(weeks))
+
+
+def _weeks(cells: Cells, sides: Sides, *, level: float, window_days: float | None) -> Iterator[Week]:
+    end = _end(cells)
+    if end is None:
+        return
+    last = math.ceil(window_days / WEEK) if window_days else MOST_WEEKS
+    counts = []
+    for week in range(1, min(last, MOST_WEEKS) + 1):
+        until = end - timedelta(days=min(WEEK * week, window_days or WEEK * week))
+        pair = tuple(_in_week(cells, arms, week, until) for arms in ((sides.holdout,), sides.treated))
+        if not all(of.n for of in pair) or not sum(of.hits for of in pair):
+            break
+        counts.append(pair)
+    of_each = 1 - (1 - level) / max(len(counts), 1)
+    for week, (holdout, treated) in enumerate(counts, start=1):
+        few = int(min(holdout.hits, treated.hits))
+        if few < FEWEST:
+            yield Week(week, holdout, treated, None, f"{few} converters in an arm; at least {FEWEST} are needed")
+        else:
+            yield Week(week, holdout, treated, score_lift(holdout, treated, level=of_each))
+
+
+def _in_week(cells: Cells, arms: tuple[str, ...], week: int, until: date) -> Count:
+    put = cells.by_day[cells.by_day["arm"].isin([*arms]) & (cells.by_day["day"] <= until)]
+    there = cells.grid[cells.grid["arm"].isin([*arms]) & (cells.grid["day"] <= pd.Timestamp(until))]
+    after = (there["converted_on"] - there["day"]).dt.days
+    own = (after >= WEEK * (week - 1)) & (after < WEEK * week)
+    return Count(float(there.loc[own, "users"].sum()), float(put["n"].sum()))
+
+
+def _end(cells: Cells) -> date | None:
+    return cells.latest.date() if cells.latest is not None else None
+
+
+def _looks(cells: Cells, sides: Sides, *, level: float) -> Iterator[CalendarLook]:
+    """Week by week from the first assignment to the end of the log."""
+    end = _end(cells)
+    if end is None or cells.first is None:
+        return
+    first = cells.first.date()
+    days = [first + timedelta(days=WEEK * k - 1) for k in range(1, math.ceil((end - first).days / WEEK) + 1)]
+    days = [day for day in days if day < end] + [end]
+    whole = information(*(_until(cells, arms, end) for arms in ((sides.holdout,), sides.treated)))
+    for day in days:
+        holdout, treated = (_until(cells, arms, day) for arms in ((sides.holdout,), sides.treated))
+        if holdout.n and treated.n:
+            yield _look(day, holdout, treated, whole=whole, level=level)
+
+
+def _look(day: date, holdout: Count, treated: Count, *, whole: float, level: float) -> CalendarLook:
+    if holdout.hits < CONVERTERS or not treated.hits:
+        reason = f"{int(holdout.hits)} converters in the holdout; looks are read from {CONVERTERS}"
+        return CalendarLook(day, holdout, treated, None, reason)
+    return CalendarLook(day, holdout, treated, any_time_lift(holdout, treated, whole=whole, level=level))
+
+
+def any_time_lift(holdout: Count, treated: Count, *, whole: float, level: float) -> Difference:
+    """Relative difference of two rates whose interval may be looked at any time.
+
+    Args:
+        holdout: Converters of the holdout, at least a hundred.
+        treated: Of the personalized.
+        whole: The information (1 / variance of the log ratio) at which the interval is to be tightest.
+        level: Confidence level over all looks.
+    """
+    known = information(holdout, treated)
+    se = 1 / math.sqrt(known)
+    log = math.log(treated.rate / holdout.rate)
+    half = sequence_z(min(1.0, known / whole), alpha=1 - level) * se
+    p = 2 * normal_cdf(-abs(log) / se)
+    return Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), p)
+
+
+def information(holdout: Count, treated: Count) -> float:
+    """1 / variance of the logarithm of the ratio of both rates."""
+    spread = sum((1 - of.rate) / of.hits for of in (holdout, treated) if of.hits)
+    return 1 / spread if spread > 0 else 1.0
+
+
+def _until(cells: Cells, arms: tuple[str, ...], day: date) -> Count:
+    put = cells.by_day[cells.by_day["arm"].isin([*arms]) & (cells.by_day["day"] <= day)]
+    there = cells.grid[cells.grid["arm"].isin([*arms]) & (cells.grid["converted_on"] <= pd.Timestamp(day))]
+    return Count(float(there["users"].sum()), float(put["n"].sum()))
+
+
+def _trend(weeks: tuple[Week, ...]) -> Trend:
+    """The slope of the log ratio over the weeks, each by what it weighs."""
+    read = [week for week in weeks if week.lift is not None and _spread(week) > 0]
+    if len(read) < FOR_TREND:
+        reason = f"{len(read)} weeks could be compared; at least {FOR_TREND} are needed to tell whether it fades"
+        return Trend(None, math.nan, reason)
+    when = np.array([week.week for week in read], dtype=np.float64)
+    logs = np.array([math.log(week.treated.rate / week.holdout.rate) for week in read])
+    weights = 1 / np.array([_spread(week) for week in read])
+    when = when - weights @ when / weights.sum()
+    spread = float(weights @ when**2)
+    slope = float(weights @ (when * logs)) / spread
+    return Trend(math.expm1(slope), 2 * normal_cdf(-abs(slope) * math.sqrt(spread)))
+
+
+def _spread(week: Week) -> float:
+    """Variance of the log ratio of a week."""
+    return sum((1 - of.rate) / of.hits for of in (week.holdout, week.treated))

@@ -1,0 +1,192 @@
+"""A holdout read: the arms first, then conversions, and everything else only behind them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from martech_lib.core.errors import UserError, shown
+from martech_lib.core.log_intake import as_table
+from martech_lib.core.programs import Shares, planned_shares, program_of
+from martech_lib.core.rates import Count
+from martech_lib.core.sample_ratio import SampleRatio
+from martech_lib.core.spoken import percent
+from martech_lib.core.stats import Difference
+from martech_lib.personalization.arms import FEWEST, Sides, fault_of, sides_of, split_of
+from martech_lib.personalization.cells import Cells, cells_of
+from martech_lib.personalization.course import CONVERTERS, any_time_lift, course_of, information
+from martech_lib.personalization.endpoints import LARGE, Endpoint, clicks_of, conversions_of, revenue_of
+from martech_lib.personalization.money import brought
+from martech_lib.personalization.notes import notes_of
+from martech_lib.personalization.reading import UNKNOWN, HoldoutReading, Terms
+from martech_lib.personalization.records import records_of
+from martech_lib.personalization.rollout import policies_of
+from martech_lib.personalization.segments import segments_of
+from martech_lib.personalization.totals import Total, total_of
+from martech_lib.personalization.verdict import Seen, headline_of, refused
+
+OPEN = 0.1  # share of users whose window may still be open
+OVER = 0.8  # of a window, from which it counts as over: nobody converts on its last day alone
+UNSPLIT = SampleRatio(math.nan, None, {}, {}, reason="nothing was counted")
+INTERIM = "revenue is read when the windows are over"
+ANY_TIME = "confidence sequence of the log ratio, for a look before the end"
+
+
+def read_holdout(
+    assignments: Any,
+    outcomes: Any,
+    *,
+    program: str,
+    window_days: float | None = None,
+    cost: float | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    terms: Terms = UNKNOWN,
+) -> HoldoutReading:
+    """What a programme brought, by the users who were left out of it.
+
+    Args:
+        assignments: user_id, arm (one is holdout or control), assigned_at and, where known, program, segment,
+            pre_value and planned_share: an Ibis table of any engine, or a frame.
+        outcomes: user_id, ts, event and, where known, value.
+        program: Its name in the log.
+        window_days: Days after the assignment whose outcomes count; all do where None.
+        cost: What it cost over that time.
+        level: Confidence level.
+        seed: Of the deals of the permutation test.
+        terms: What the register knows of it.
+
+    Raises:
+        UserError: A column is missing or cannot be used, there is no such program, or an argument is not allowed.
+    """
+    _refuse(level, cost)
+    put = as_table(assignments, "assignments", ("user_id", "arm", "assigned_at"), time="assigned_at")
+    name = program_of(put, str(program), is_named=True) if "program" in put.columns else None
+    cells = cells_of(put, outcomes, endpoint=terms.endpoint, program=name, window_days=window_days)
+    sides = sides_of(cells)
+    shares = planned_shares(put, name)
+    asked = _Asked(str(program), window_days, cost, level, seed, terms)
+    if sides.fault:
+        return _refused(asked, cells, sides, UNSPLIT, sides.fault)
+    srm = split_of(cells, sides, shares, held=terms.held)
+    if fault := _fault(asked, cells, sides, srm, shares):
+        return _refused(asked, cells, sides, srm, fault)
+    return _read(asked, cells, sides, srm)
+
+
+class _Asked(NamedTuple):
+    """What was asked for, see `read_holdout`."""
+
+    program: str
+    window_days: float | None
+    cost: float | None
+    level: float
+    seed: int
+    terms: Terms
+
+
+def _refuse(level: float, cost: float | None) -> None:
+    if not 0.5 <= level < 1:
+        raise UserError(f"level came as {shown(level)}; allowed is a share from 0.5 to below 1, such as 0.95.")
+    if cost is not None and not 0 <= cost < math.inf:
+        raise UserError(f"cost came as {shown(cost)}; allowed is money from 0 up, over the window.")
+
+
+def _fault(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, shares: Shares) -> str:
+    """Why it is not read; "" where it is."""
+    if fault := fault_of(cells, sides, srm, shares):
+        return fault
+    holdout, treated = (total_of(cells, arms) for arms in ((sides.holdout,), sides.treated))
+    if not holdout.converted + treated.converted:
+        return f"nobody converted after the assignment: no outcome's event is '{shown(asked.terms.endpoint)}'" + (
+            "" if asked.window_days is None else f" within {asked.window_days:g} days"
+        )
+    still = _open(cells, asked.window_days)
+    if still > OPEN and holdout.converted < CONVERTERS:
+        return (
+            f"{percent(still, 0)} of its users came so late that their {asked.window_days:g} days are not over, and a "
+            f"look before the end needs {CONVERTERS} converters in the holdout, of which there are "
+            f"{holdout.converted}: read it when the windows are over"
+        )
+    return ""
+
+
+def _open(cells: Cells, window_days: float | None) -> float:
+    """Share of users whose window was open when the log ended."""
+    if window_days is None or cells.latest is None:
+        return 0.0
+    until = (cells.latest - timedelta(days=OVER * window_days)).date()
+    return float(cells.by_day.loc[cells.by_day["day"] > until, "n"].sum() / cells.by_day["n"].sum())
+
+
+def _read(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio) -> HoldoutReading:
+    holdout, treated = (total_of(cells, arms) for arms in ((sides.holdout,), sides.treated))
+    level, terms = asked.level, asked.terms
+    is_interim = _open(cells, asked.window_days) > OPEN
+    conversions, clicks = conversions_of(holdout, treated, level=level), clicks_of(holdout, treated, level=level)
+    revenue = revenue_of(holdout, treated, level=level, seed=asked.seed)
+    if is_interim:
+        conversions, clicks = _at_any_time(conversions, level), _at_any_time(clicks, level) if clicks else None
+        revenue = revenue._replace(difference=None, lift=None, reason=INTERIM) if revenue else None
+    seen = Seen(conversions, clicks, revenue, treated.n, terms.endpoint, terms.currency)
+    segments = segments_of(cells, sides, level=level, declared=terms.segments)
+    share = treated.n / (treated.n + holdout.n)
+    told = HoldoutReading(
+        reading_records=(),
+        program=asked.program, level=level, terms=terms, srm=srm, cells=cells, sides=sides, is_interim=is_interim,
+        headline=headline_of(asked.program, seen),
+        endpoints=tuple(one for one in (conversions, clicks, revenue) if one is not None),
+        without_largest=_without_largest(holdout, treated, level=level, seed=asked.seed),
+        brought=brought(conversions, revenue, treated=treated.n, cost=asked.cost, value=terms.value),
+        by_segment=segments,
+        course=course_of(cells, sides, level=level, window_days=asked.window_days),
+        policies=policies_of(
+            conversions, segments, users=treated.n + holdout.n, value=_value(holdout, treated, terms),
+            cost=None if asked.cost is None else asked.cost / share,
+        ),
+        notes=notes_of(cells, sides, srm, (holdout, treated), is_interim=is_interim),
+    )  # fmt: skip
+    return replace(told, reading_records=records_of(told))
+
+
+def _refused(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, fault: str) -> HoldoutReading:
+    told = HoldoutReading(
+        reading_records=(), program=asked.program, level=asked.level, terms=asked.terms, srm=srm, cells=cells,
+        sides=sides, headline=refused(asked.program, fault),
+    )  # fmt: skip
+    return replace(told, reading_records=records_of(told))
+
+
+def _value(holdout: Total, treated: Total, terms: Terms) -> float | None:
+    """What a conversion is worth: by the register, else by the log."""
+    converted, worth = holdout.converted + treated.converted, holdout.y + treated.y
+    if terms.value is not None:
+        return terms.value
+    return worth / converted if worth > 0 and converted else None
+
+
+def _without_largest(holdout: Total, treated: Total, *, level: float, seed: int) -> Endpoint | None:
+    """Revenue without the user who brought most; None where nobody brought as much."""
+    arms = [holdout, treated]
+    tops = [float(arm.values[-1]) if len(arm.values) else 0.0 for arm in arms]
+    place = max((0, 1), key=lambda at: tops[at] / arms[at].y if arms[at].y > 0 else 0.0)
+    if arms[place].y <= 0 or tops[place] < LARGE * arms[place].y or arms[place].n <= FEWEST:
+        return None
+    arms[place] = arms[place].without_largest()
+    return revenue_of(*arms, level=level, seed=seed)
+
+
+def _at_any_time(of: Endpoint, level: float) -> Endpoint:
+    """An endpoint of which this is one look of many."""
+    holdout, treated = (Count(hits, arm.n) for hits, arm in zip(of.hits, (of.holdout, of.treated), strict=True))
+    if min(of.hits) < CONVERTERS:
+        return of._replace(
+            difference=None, lift=None, reason=f"a look before the end needs {CONVERTERS} users in each arm"
+        )
+    lift = any_time_lift(holdout, treated, whole=information(holdout, treated), level=level)
+    lower, upper = (treated.rate * (1 - 1 / (1 + end)) for end in (lift.lower, lift.upper))
+    se = math.sqrt(of.holdout.error + of.treated.error)
+    difference = Difference(treated.rate - holdout.rate, se, lower, upper, lift.p)
+    return of._replace(difference=difference, lift=lift, method=ANY_TIME)

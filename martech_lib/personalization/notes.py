@@ -1,0 +1,59 @@
+"""What to know when reading a holdout, in words: what was set aside, what is not known, what one user weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from martech_lib.core.sample_ratio import SampleRatio
+from martech_lib.core.spoken import count, fitting, listed, number, percent
+from martech_lib.personalization.arms import Sides
+from martech_lib.personalization.cells import Cells
+from martech_lib.personalization.endpoints import LARGE
+from martech_lib.personalization.totals import Total
+
+
+def notes_of(
+    cells: Cells, sides: Sides, srm: SampleRatio, arms: tuple[Total, Total], *, is_interim: bool
+) -> tuple[str, ...]:
+    """Notes on a reading, the gravest first.
+
+    Args:
+        cells: What was counted.
+        sides: The arms.
+        srm: The sample-ratio check.
+        arms: The holdout, and those who were personalized.
+        is_interim: Whether the windows of many users are still open.
+    """
+    told = [*_of_arms(sides, srm, is_interim), *_of_values(arms), *_set_aside(cells)]
+    return tuple(f"{note[:1].upper()}{note[1:]}." for note in told)
+
+
+def _of_arms(sides: Sides, srm: SampleRatio, is_interim: bool) -> Iterator[str]:
+    if is_interim:
+        yield "this is a look before the end, so that its intervals are wider, to hold at every look"
+    if srm.passed is None:
+        yield srm.reason
+    if len(sides.treated) > 1:
+        yield f"{listed(sides.treated)} were personalized in different ways and are read together"
+
+
+def _of_values(arms: tuple[Total, Total]) -> Iterator[str]:
+    if refunds := sum(arm.refunds for arm in arms):
+        yield f"{count(refunds, 'outcome')} below 0 {fitting(refunds, 'is', 'are')} kept as refunds"
+    for name, arm in zip(("the holdout", "the personalized arm"), arms, strict=True):
+        if arm.y > 0 and len(arm.values) and arm.values[-1] >= LARGE * arm.y:
+            share = percent(float(arm.values[-1]) / arm.y, 0)
+            yield f"one user brought {share} of the revenue of {name}: it is read with and without that user"
+        if not arm.converted:
+            yield f"nobody in {name} converted, so that there is no relative difference"
+
+
+def _set_aside(cells: Cells) -> Iterator[str]:
+    aside = (
+        (cells.crossed, "user in two arms", "users in two arms"),
+        (cells.unknown, "outcome of a user who was never assigned", "outcomes of users who were never assigned"),
+        (cells.unusable, "assignment without user, arm or time", "assignments without user, arm or time"),
+    )
+    for n, one, many in aside:
+        if n:
+            yield f"{number(n)} {fitting(n, one, many)} {fitting(n, 'was', 'were')} set aside"
