@@ -5,12 +5,14 @@
 >>> read = personalization.read_holdout(ws.log("assignments"), ws.log("outcomes"), program="win-back", window_days=30)
 >>> read.headline.verdict, read.headline.sentence
 >>> read.segments                                    # for whom it worked
+>>> personalization.programmes(ws).total             # all holdouts of the month, beside what dashboards claim
 """
 
 from __future__ import annotations
 
-from martech_lib.personalization.holdout import read_holdout
+from martech_lib.personalization.holdout import priced, read_holdout
+from martech_lib.personalization.programmes import Programmes, programmes
 from martech_lib.personalization.reading import HoldoutReading, Terms
 from martech_lib.personalization.rollout import holdout_sizes
 
-__all__ = ["HoldoutReading", "Terms", "holdout_sizes", "read_holdout"]
+__all__ = ["HoldoutReading", "Terms", "Programmes", "holdout_sizes", "priced", "programmes", "read_holdout"]

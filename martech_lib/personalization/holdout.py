@@ -131,24 +131,42 @@ def _read(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio) -> Holdou
         conversions, clicks = _at_any_time(conversions, level), _at_any_time(clicks, level) if clicks else None
         revenue = revenue._replace(difference=None, lift=None, reason=INTERIM) if revenue else None
     seen = Seen(conversions, clicks, revenue, treated.n, terms.endpoint, terms.currency)
-    segments = segments_of(cells, sides, level=level, declared=terms.segments)
-    share = treated.n / (treated.n + holdout.n)
     told = HoldoutReading(
         reading_records=(),
         program=asked.program, level=level, terms=terms, srm=srm, cells=cells, sides=sides, is_interim=is_interim,
         headline=headline_of(asked.program, seen),
         endpoints=tuple(one for one in (conversions, clicks, revenue) if one is not None),
         without_largest=_without_largest(holdout, treated, level=level, seed=asked.seed),
-        brought=brought(conversions, revenue, treated=treated.n, cost=asked.cost, value=terms.value),
-        by_segment=segments,
+        by_segment=segments_of(cells, sides, level=level, declared=terms.segments),
         course=course_of(cells, sides, level=level, window_days=asked.window_days),
-        policies=policies_of(
-            conversions, segments, users=treated.n + holdout.n, value=_value(holdout, treated, terms),
-            cost=None if asked.cost is None else asked.cost / share,
-        ),
         notes=notes_of(cells, sides, srm, (holdout, treated), is_interim=is_interim),
+        value=_value(holdout, treated, terms),
     )  # fmt: skip
-    return replace(told, reading_records=records_of(told))
+    return priced(told, cost=asked.cost)
+
+
+def priced(told: HoldoutReading, *, cost: float | None) -> HoldoutReading:
+    """The same reading at another cost of the programme.
+
+    Args:
+        told: A reading.
+        cost: What it cost over the window; None where it is not known.
+    """
+    if told.headline.verdict == "refused":
+        return told
+    conversions, revenue = told.endpoints[0], told.endpoint("revenue")
+    treated = int(conversions.treated.n)
+    users = treated + int(conversions.holdout.n)
+    whole = replace(
+        told,
+        cost=cost,
+        brought=brought(conversions, revenue, treated=treated, cost=cost, value=told.terms.value),
+        policies=policies_of(
+            conversions, told.by_segment, users=users, value=told.value, level=told.level,
+            cost=None if cost is None else cost * users / treated,
+        ),
+    )  # fmt: skip
+    return replace(whole, reading_records=records_of(whole))
 
 
 def _refused(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, fault: str) -> HoldoutReading:

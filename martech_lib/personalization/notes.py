@@ -51,7 +51,11 @@ def _of_values(arms: tuple[Total, Total]) -> Iterator[str]:
 def _set_aside(cells: Cells) -> Iterator[str]:
     aside = (
         (cells.crossed, "user in two arms", "users in two arms"),
-        (cells.unknown, "outcome of a user who was never assigned", "outcomes of users who were never assigned"),
+        (
+            cells.unknown,
+            "outcome of the log is of a user who was never assigned, and",
+            "outcomes of the log are of users who were never assigned, and",
+        ),
         (cells.unusable, "assignment without user, arm or time", "assignments without user, arm or time"),
     )
     for n, one, many in aside:

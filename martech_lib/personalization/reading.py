@@ -59,6 +59,8 @@ class HoldoutReading(Result):
         by_segment: Effects by segment.
         course: Over time; None where refused.
         policies: Ways to go on.
+        value: What a conversion is taken as, by the register or else by the log; None where neither says.
+        cost: What it cost; None where it is not known.
         notes: What to know when reading it, in words.
         is_interim: Whether the windows of many users are still open.
     """
@@ -76,6 +78,8 @@ class HoldoutReading(Result):
     by_segment: Segments = Segments((), math.nan, 0, 0.0)
     course: Course | None = None
     policies: tuple[Policy, ...] = ()
+    value: float | None = None
+    cost: float | None = None
     notes: tuple[str, ...] = ()
     is_interim: bool = False
 

@@ -106,7 +106,13 @@ def _refuse(baseline: float, lift: float, weekly_users: float | None, shares: Se
 
 
 def policies_of(
-    conversions: Endpoint, segments: Segments, *, users: int, value: float | None, cost: float | None
+    conversions: Endpoint,
+    segments: Segments,
+    *,
+    users: int,
+    value: float | None,
+    cost: float | None,
+    level: float = 0.95,
 ) -> tuple[Policy, ...]:
     """Everyone, only segments with evidence, nobody.
 
@@ -116,10 +122,12 @@ def policies_of(
         users: All users of the programme, personalized or held out.
         value: What a conversion is worth; None where it is not known.
         cost: What it costs to personalize all of them; None where it is not known.
+        level: Confidence level of both.
     """
     if conversions.difference is None:
         return ()
-    found = [_policy(EVERYONE, users, _gain(conversions, users), value=value, cost=cost)]
+    far = normal_quantile((1 + level) / 2)
+    found = [_policy(_Priced(value, cost, far), EVERYONE, users, _gain(conversions, users))]
     chosen = [line for line in segments.compared if line.is_found and line.shrunk and line.shrunk.estimate > 0]
     if segments.compared:
         parts = [(line, line.holdout.rate * (line.holdout.n + line.treated.n)) for line in chosen]
@@ -128,7 +136,7 @@ def policies_of(
         reached = int(sum(line.holdout.n + line.treated.n for line in chosen))
         own = None if cost is None else cost * reached / users
         gain = Range(mean, mean - spread, mean + spread)
-        found.append(_policy(EVIDENCE, reached, gain, value=value, cost=own))
+        found.append(_policy(_Priced(value, own, far), EVIDENCE, reached, gain))
         found[-1] = found[-1]._replace(segments=tuple(line.segment for line in chosen))
     nothing = Range(0.0, 0.0, 0.0)
     return (*found, Policy(NOBODY, 0, nothing, nothing if value is not None and cost is not None else None, 0.0))
@@ -144,14 +152,22 @@ def _half(of: Range) -> float:
     return (of.upper - of.lower) / 2
 
 
-def _policy(name: str, users: int, gain: Range, *, value: float | None, cost: float | None) -> Policy:
-    net = None if value is None or cost is None else Range(*(end * value - cost for end in gain))
+class _Priced(NamedTuple):
+    """What a conversion is worth, what reaching these users costs, and the standard deviations of an interval."""
+
+    value: float | None
+    cost: float | None
+    far: float
+
+
+def _policy(by: _Priced, name: str, users: int, gain: Range) -> Policy:
+    net = None if by.value is None or by.cost is None else Range(*(end * by.value - by.cost for end in gain))
     at_stake = net or gain
-    spread = _half(at_stake) / normal_quantile(0.975)
+    spread = _half(at_stake) / by.far
     harm = normal_cdf(-at_stake.estimate / spread) if spread > 0 else float(at_stake.estimate < 0)
     return Policy(name, users, gain, net, harm if users else 0.0)
 
 
 def best_of(policies: Sequence[Policy]) -> Policy | None:
     """The policy of the largest expected net gain, of conversions where money is not known."""
-    return max(policies, key=lambda one: (one.net or one.gain).estimate, default=None)
+    return max(policies, key=lambda one: ((one.net or one.gain).estimate, not one.users), default=None)

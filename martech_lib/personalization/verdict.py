@@ -126,10 +126,15 @@ def _extra(seen: Seen) -> str:
 def _clicks(seen: Seen, verdict: Verdict) -> str:
     if seen.clicks is None or verdict == "click-only":
         return ""
-    told = {1: "Clicks rose, too", -1: "Clicks fell", 0: "Clicks hardly moved"}[seen.clicks.sign]
     ends = f" ({_estimate(seen.clicks.lift)})" if seen.clicks.lift else ""
     if verdict == "hidden win":
-        return f"{told}{ends}: a report of clicks would have missed it."
+        told = "fell" if seen.clicks.sign < 0 else "did not rise for certain"
+        return f"Clicks {told}{ends}: a report of clicks would have missed it."
+    told = {
+        1: "Clicks rose all the same" if verdict == "harm" else "Clicks rose, too",
+        -1: "Clicks fell",
+        0: "Of clicks nothing can be said for certain",
+    }[seen.clicks.sign]
     return f"{told}{ends}."
 
 

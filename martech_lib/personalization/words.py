@@ -1,0 +1,252 @@
+"""Holdouts in sentences: each number read out loud."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from martech_lib.core.spoken import count, fitting, listed, mid_sentence, money, number, percent
+from martech_lib.personalization.course import CONVERTERS
+from martech_lib.personalization.endpoints import HELPS
+from martech_lib.personalization.money import Range
+from martech_lib.personalization.programmes import INDIVIDUAL, OfKind, Programmes
+from martech_lib.personalization.reading import HoldoutReading
+from martech_lib.personalization.rollout import EVERYONE, EVIDENCE, Policy, Size, best_of
+from martech_lib.personalization.segments import Segment
+
+ALPHA = 0.05
+NOTHING = "Not measured: supply assignments and outcomes of a programme with a holdout."
+
+
+def headline(told: HoldoutReading) -> str:
+    """The verdict."""
+    return told.headline.sentence
+
+
+def notes(told: HoldoutReading) -> str:
+    """What to know when reading it."""
+    return " ".join(told.notes)
+
+
+def split(told: HoldoutReading) -> str:
+    """The arms, and whether they are as planned."""
+    arms = listed([f"{number(n)} in {arm}" for arm, n in told.srm.arms.items()])
+    if not arms:
+        return ""
+    if told.srm.passed is None:
+        return f"Users: {arms}. Their split was not checked: {told.srm.reason}."
+    if told.srm.passed:
+        return f"Users: {arms}, which is as planned (p {number(told.srm.p_value, 3)})."
+    return f"Users: {arms}. That is not as planned, and nothing is read: {told.srm.reason}."
+
+
+def revenue(told: HoldoutReading) -> str:
+    """How revenue was compared, and what the past explains."""
+    of = told.endpoint("revenue")
+    parts = []
+    if of is not None and of.difference is not None:
+        why = f": {of.reason}" if of.reason else ""
+        parts.append(f"Revenue was compared by {_method(of.method)}{why}.")
+    if told.without_largest is not None and told.without_largest.difference is not None:
+        other, currency = told.without_largest.difference, told.terms.currency
+        ends = f"{money(other.estimate, currency)} ({money(other.lower, currency)} to {money(other.upper, currency)})"
+        parts.append(f"Without the user who brought most, the difference is {ends} a user.")
+    return " ".join([*parts, past(told)]).strip()
+
+
+def past(told: HoldoutReading) -> str:
+    """How much the time before helps (CUPED)."""
+    of = told.endpoint("conversion")
+    if of is None or of.explained is None:
+        return ""
+    share = percent(of.explained, 2 if of.explained < 0.01 else 1)
+    helped = (
+        "so it was taken out" if "CUPED" in of.method else f"too little to take it out (from {percent(HELPS, 0)} on)"
+    )
+    return f"What users did before explains {share} of the variance of conversions, {helped}."
+
+
+def brought(told: HoldoutReading) -> str:
+    """What it brought in all, beside its cost."""
+    of, currency = told.brought, told.terms.currency
+    if of is None or of.conversions is None:
+        return ""
+    parts = [f"In all {_range(of.conversions)} conversions more than without it."]
+    if of.profit is not None:
+        gain = f"{money(of.profit.estimate, currency)} ({_money_ends(of.profit, currency)})"
+        parts.append(f"Its revenue less its cost of {money(of.cost, currency)} is {gain}.")
+    if of.cost_per_conversion is not None:
+        price, ends = of.cost_per_conversion, _money_ends(of.cost_per_conversion, currency)
+        parts.append(f"One conversion more cost {money(price.estimate, currency)} ({ends}).")
+    elif of.cost is not None and of.reason:
+        parts.append(f"What one conversion more cost cannot be told: {of.reason}.")
+    return " ".join(parts)
+
+
+def segments(told: HoldoutReading) -> str:
+    """For whom it worked."""
+    found = told.by_segment
+    if not found.compared:
+        return "No segments could be compared." if told.headline.verdict != "refused" else ""
+    gains = [line for line in found.compared if line.is_found and _rises(line)]
+    losses = [line for line in found.compared if line.is_found and not _rises(line)]
+    parts = [_differ(found.differ, len(found.compared))]
+    parts.append(f"Evidence of a gain: {_names(gains)}." if gains else "No segment has evidence of a gain of its own.")
+    if losses:
+        parts.append(f"Evidence of harm: {_names(losses)}.")
+    if found.advice:
+        parts.append(f"{found.advice[:1].upper()}{found.advice[1:]}.")
+    if found.withheld:
+        one = fitting(found.withheld, "is", "are")
+        parts.append(f"{count(found.withheld, 'segment')} of fewer than ten users {one} not shown.")
+    return " ".join(parts)
+
+
+def over_time(told: HoldoutReading) -> str:
+    """Whether the lift fades, and from when on it could be looked at."""
+    course = told.course
+    if course is None:
+        return ""
+    parts = []
+    if course.trend.by_week is None:
+        parts.append(f"Whether it fades cannot be told: {course.trend.reason}.")
+    else:
+        change, p = course.trend.by_week, course.trend.p
+        way = "fades" if change < 0 else "grows"
+        sure = f"(p {number(p, 3)})" if p >= 0.001 else "(p below 0.001)"
+        if p < ALPHA:
+            parts.append(f"The lift {way} by {percent(abs(change))} a week {sure}: the first weeks are not the rest.")
+        else:
+            parts.append(f"No trend is seen over the weeks {sure}.")
+    early = [look for look in course.looks if look.lift is None]
+    if early and len(early) < len(course.looks):
+        when = f"{early[-1].day:%-d %b %Y}"
+        parts.append(f"Until {when} the holdout had fewer than {CONVERTERS} converters, and a look would have fooled.")
+    elif early:
+        parts.append(f"The holdout never had {CONVERTERS} converters, so that no look before the end is shown.")
+    return " ".join(parts)
+
+
+def rollout(told: HoldoutReading) -> str:
+    """Whom to personalize."""
+    best = best_of(told.policies)
+    if best is None:
+        return ""
+    by = {one.policy: one for one in told.policies}
+    everyone = by.get(EVERYONE)
+    lead = {
+        EVERYONE: "Personalize everyone",
+        EVIDENCE: f"Personalize only {listed(best.segments)}",
+    }.get(best.policy, "Personalize nobody for now")
+    parts = [f"{lead}: {_gain(best, told)}." if best.users else f"{lead}: no way is expected to gain."]
+    if everyone is not None and best.policy != EVERYONE:
+        parts.append(f"With everyone it would be {_gain(everyone, told)}.")
+    if told.value is not None and best.net is not None:
+        parts.append(f"A conversion is taken as {money(told.value, told.terms.currency)}.")
+    return " ".join(parts)
+
+
+def holdout_size(sizes: Sequence[Size]) -> str:
+    """What a small holdout costs in time."""
+    if not sizes:
+        return ""
+    by = {round(size.share, 4): size for size in sizes}
+    half = by.get(0.5, sizes[0])
+    others = [f"{percent(size.share, 0)} x {number(size.times, 2)}" for size in sizes if size is not half]
+    weeks = f", {count(half.weeks, 'week')}" if half.weeks is not None else ""
+    return (
+        f"Half and half needs {number(half.users)} users{weeks}. A smaller holdout does without fewer conversions and "
+        f"needs more users for the same answer: {listed(others)}."
+    )
+
+
+def programmes(found: Programmes) -> str:
+    """All holdouts of the month beside the dashboards."""
+    if found.needs:
+        return f"Not measured: {found.needs}."
+    parts = [_tally(found)]
+    if found.total is not None and found.claimed is not None:
+        n = len(found.known)
+        parts.append(
+            f"The dashboards of the {n} that could be read claim {number(found.claimed)} conversions; their holdouts "
+            f"show {_range(found.total)}."
+        )
+    if found.universal is not None and found.universal.brought is not None:
+        parts.append(f"The universal holdout shows {_range(found.universal.brought)} for everything together.")
+    lures = [row.program for row in found.rows if row.verdict == "click-only"]
+    if lures:
+        parts.append(f"{listed(lures)} {fitting(len(lures), 'tells', 'tell')} of clicks, and of clicks alone.")
+    unread = [row for row in found.rows if row.verdict in ("no holdout", "refused")]
+    if unread:
+        parts.append(f"Not read: {listed([row.program for row in unread])}.")
+    return " ".join(parts)
+
+
+def kinds(found: Programmes) -> str:
+    """What personalization for one person adds over that for many."""
+    told = {of.kind: of for of in found.of_kinds()}
+    one, many = ([told[kind] for kind in told if (kind in INDIVIDUAL) is own] for own in (True, False))
+    if not one or not many:
+        return ""
+    parts = [f"By a thousand users: {listed([_per_thousand(of) for of in told.values()])}."]
+    parts.append(
+        "Programmes for one person (behavioral, AI) are laid beside those for many as they are: other users, other "
+        "messages. Only two arms of one programme would tell what the individual level adds."
+    )
+    return " ".join(parts)
+
+
+def _per_thousand(of: OfKind) -> str:
+    return f"{of.kind} {of.per_thousand.estimate:+.1f} ({of.per_thousand.lower:+.1f} to {of.per_thousand.upper:+.1f})"
+
+
+def _tally(found: Programmes) -> str:
+    verdicts = [row.verdict for row in found.rows]
+    named = (("real win", "real win"), ("hidden win", "hidden win"), ("click-only", "of clicks alone"),
+             ("nothing", "without an effect that was found"), ("harm", "that does harm"))  # fmt: skip
+    parts = [f"{verdicts.count(verdict)} {words}" for verdict, words in named if verdict in verdicts]
+    return f"{count(len(verdicts), 'programme')}: {listed(parts)}."
+
+
+def _differ(p: float, many: int) -> str:
+    if math.isnan(p):
+        return ""
+    said = "p below 0.001" if p < 0.001 else f"p {number(p, 3)}"
+    if p < ALPHA:
+        return f"The {many} segments differ ({said}), more than chance would have it."
+    return (
+        f"Nothing says that the {many} segments differ at all ({said}): what they share is the better guess for each."
+    )
+
+
+def _names(lines: Sequence[Segment]) -> str:
+    return listed([line.segment if line.lift is None else f"{line.segment} ({_lift(line)})" for line in lines])
+
+
+def _lift(line: Segment) -> str:
+    assert line.lift is not None
+    return f"{line.lift.estimate * 100:+.0f} %"
+
+
+def _rises(line: Segment) -> bool:
+    return line.difference is not None and line.difference.estimate > 0
+
+
+def _gain(one: Policy, told: HoldoutReading) -> str:
+    harm = f"with a probability of loss of {percent(one.harm, 0) if one.harm >= 0.005 else 'less than 1 %'}"
+    if one.net is not None:
+        currency = told.terms.currency
+        return f"{money(one.net.estimate, currency)} expected ({_money_ends(one.net, currency)}), {harm}"
+    return f"{_range(one.gain)} conversions expected, {harm}"
+
+
+def _method(method: str) -> str:
+    return method if method.startswith("Welch") else f"a {mid_sentence(method)}"
+
+
+def _range(of: Range) -> str:
+    return f"{number(of.estimate)} ({number(of.lower)} to {number(of.upper)})"
+
+
+def _money_ends(of: Range, currency: str) -> str:
+    return f"{money(of.lower, currency)} to {money(of.upper, currency)}"
