@@ -10,9 +10,9 @@
 
 from __future__ import annotations
 
-from martech_lib.personalization.holdout import priced, read_holdout
+from martech_lib.personalization.holdout import priced, read_holdout, sends_of
 from martech_lib.personalization.programmes import Programmes, programmes
 from martech_lib.personalization.reading import HoldoutReading, Terms
 from martech_lib.personalization.rollout import holdout_sizes
 
-__all__ = ["HoldoutReading", "Terms", "Programmes", "holdout_sizes", "priced", "programmes", "read_holdout"]
+__all__ = ["HoldoutReading", "Terms", "Programmes", "holdout_sizes", "priced", "programmes", "read_holdout", "sends_of"]

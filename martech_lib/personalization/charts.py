@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import altair as alt
@@ -296,3 +297,14 @@ def _three(of: Difference | Range) -> tuple[float, float, float]:
 
 def _said(of: Difference | Range) -> str:
     return f"{percent(of.estimate)} ({percent(of.lower)} to {percent(of.upper)})"
+
+
+ROWS: Mapping[str, Callable[[Any], pd.DataFrame]] = {
+    "lifts": lift_rows,
+    "clicks_and_conversions": both_rows,
+    "forest": forest_rows,
+    "by_week": week_rows,
+    "by_look": look_rows,
+    "claims": claim_rows,
+    "policies": policy_rows,
+}  # what each picture is built from

@@ -169,6 +169,12 @@ def priced(told: HoldoutReading, *, cost: float | None) -> HoldoutReading:
     return replace(whole, reading_records=records_of(whole))
 
 
+def sends_of(told: HoldoutReading) -> int:
+    """Impressions that the personalized got in the window; their users where the log has no impressions."""
+    treated = total_of(told.cells, told.sides.treated)
+    return treated.shown or treated.n
+
+
 def _refused(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, fault: str) -> HoldoutReading:
     told = HoldoutReading(
         reading_records=(), program=asked.program, level=asked.level, terms=asked.terms, srm=srm, cells=cells,

@@ -51,13 +51,10 @@ def _of_values(arms: tuple[Total, Total]) -> Iterator[str]:
 def _set_aside(cells: Cells) -> Iterator[str]:
     aside = (
         (cells.crossed, "user in two arms", "users in two arms"),
-        (
-            cells.unknown,
-            "outcome of the log is of a user who was never assigned, and",
-            "outcomes of the log are of users who were never assigned, and",
-        ),
         (cells.unusable, "assignment without user, arm or time", "assignments without user, arm or time"),
     )
     for n, one, many in aside:
         if n:
             yield f"{number(n)} {fitting(n, one, many)} {fitting(n, 'was', 'were')} set aside"
+    if n := cells.unknown:
+        yield f"{count(n, 'outcome')} of the log {fitting(n, 'is', 'are')} of users who were never assigned: set aside"

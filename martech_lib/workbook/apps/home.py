@@ -12,11 +12,12 @@ from martech_lib.core.results import Reading, Result
 from martech_lib.core.spoken import count, fitting, in_unit, listed, mid_sentence
 from martech_lib.core.workspace import Workspace
 from martech_lib.experiments.page import theme as experiments
+from martech_lib.personalization.page import theme as personalization
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
 from martech_lib.workbook.notebook import Book
 
-THEMES: tuple[Callable[[Workspace], Result], ...] = (stack.audit, attribution.read, experiments)
+THEMES: tuple[Callable[[Workspace], Result], ...] = (stack.audit, attribution.read, experiments, personalization)
 JUDGED = ("pass", "watch", "fail")
 ALL_MEASURED = "Nothing is missing: every reading is measured."
 RANK = {"fail": 0, "watch": 1, "pass": 2, "info": 3, "refused": 4, "not measured": 5}

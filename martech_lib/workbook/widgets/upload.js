@@ -1,10 +1,9 @@
 // A file input with a drop zone. A file over the limit is refused here, before a byte of it is sent.
 
-function refusal(file, limit) {
+function refusal(file, limit, instead) {
   const inWords = sizeText(file.size) !== sizeText(limit);
   const size = (bytes) => (inWords ? sizeText(bytes) : `${bytes.toLocaleString("en")} bytes`);
-  return `${file.name} is ${size(file.size)}; the limit is ${size(limit)}. Nothing was sent. ` +
-    "Take out columns or rows that are not needed, or split the file, and try again.";
+  return `${file.name} is ${size(file.size)}; the limit is ${size(limit)}. Nothing was sent. ${instead}`;
 }
 
 async function send(model, file, say) {
@@ -33,7 +32,7 @@ function taker(model, message) {
     const [file] = files;
     note = files.length > 1 ? [`${files.length} files were given; only the first, ${file.name}, is read.`] : [];
     const limit = model.get("max_bytes");
-    if (file.size > limit) say(refusal(file, limit), "error");
+    if (file.size > limit) say(refusal(file, limit, model.get("instead")), "error");
     else if (await send(model, file, say)) heard = whenSilent(say);
   };
 }

@@ -19,6 +19,7 @@ class Upload(Panel):
         accept: What the file chooser offers, as in HTML: ".csv,.xlsx".
         max_bytes: The largest file that is taken, in bytes. The server must let messages of that size
             through: tornado's own limit is 10 MiB, just above the default here.
+        instead: What to do with a file over the limit, in words.
         answered: How many files of a page were dealt with; counted by the page.
     """
 
@@ -28,6 +29,7 @@ class Upload(Panel):
     label = Unicode("Upload a file").tag(sync=True)
     accept = Unicode("").tag(sync=True)
     max_bytes = Int(9_000_000).tag(sync=True)
+    instead = Unicode("Take out columns or rows that are not needed, or split the file, and try again.").tag(sync=True)
     answered = Int(0).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
