@@ -23,7 +23,7 @@ ENDPOINTS = {"conversion": "Conversions", "click": "Clicks", "revenue": "Revenue
 ENDPOINT_COLOURS = {"Conversions": BLUE, "Clicks": YELLOW, "Revenue": PURPLE}
 FOREST = {"as measured": GREY, "drawn to the mean": BLUE}
 CLAIMS = {"claimed": YELLOW, "brought": GREEN}
-PERCENT = alt.Axis(format="+%", tickCount=5)
+PERCENT = alt.Axis(labelExpr="datum.value == 0 ? '0 %' : format(100 * datum.value, '+.0f') + ' %'", tickCount=5)
 WIDEST = 1.5  # lift beyond which a picture of several is not stretched
 
 
@@ -211,7 +211,7 @@ def claims(found: Programmes) -> alt.LayerChart:
     order = list(dict.fromkeys(frame["program"]))
     y = alt.Y("program:N", sort=order, title=None, axis=None)
     colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=list(CLAIMS), range=list(CLAIMS.values())))
-    axis = alt.Axis(format="~s", tickCount=5)
+    axis = alt.Axis(format=",.0f", tickCount=5)
     x = alt.X("conversions:Q", title="Conversions", axis=axis)
     tip = draw.tooltip(program="Programme", kind="Conversions", said="How many")
     bars = [
@@ -243,7 +243,7 @@ def policies(told: HoldoutReading) -> alt.LayerChart:
     """Expected gain of personalizing everyone, only segments with evidence, or nobody."""
     frame = policy_rows(told)
     has_money = any(one.net is not None for one in told.policies)
-    axis = draw.money_axis(told.terms.currency) if has_money else alt.Axis(format="~s", tickCount=5)
+    axis = draw.money_axis(told.terms.currency) if has_money else alt.Axis(format=",.0f", tickCount=5)
     y = alt.Y("policy:N", sort=frame["policy"].tolist(), title=None, axis=None)
     title = "Expected gain less cost" if has_money else "Expected conversions"
     tip = draw.tooltip(policy="Who", said="Risk")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from martech_lib.core.errors import UserError
 from martech_lib.core.progress import Work
-from martech_lib.core.results import Finding, Reading, Result, not_measured
+from martech_lib.core.results import Finding, Reading, Result, Status, not_measured
 from martech_lib.core.rows import Row, rows_of
 from martech_lib.core.spoken import fitting, listed, number, percent
 from martech_lib.core.workspace import Workspace
@@ -232,9 +232,17 @@ def _of_kind(kind: str, rows: Sequence[Programme]) -> OfKind | None:
 def _records(told: Programmes) -> Iterator[Reading]:
     """The totals, then each programme's numbers."""
     read = [row for row in told.every if row.reading and row.verdict != "refused"]
-    for name, verdicts in (("programs_won", WON), ("programs_harm", ("harm",)), ("programs_clicks", ("click-only",))):
-        n = sum(row.verdict in verdicts for row in told.rows)
-        yield Reading(f"personalization.{name}", n, "programmes", n=len(read), source="assignments, outcomes")
+    counts: tuple[tuple[str, tuple[str, ...], Status], ...] = (
+        ("programs_won", WON, "info"), ("programs_clicks", ("click-only",), "watch"),
+        ("programs_harm", ("harm",), "fail"),
+    )  # fmt: skip
+    for name, verdicts, bad in counts:
+        these = [row.program for row in told.rows if row.verdict in verdicts]
+        is_judged = bad != "info"
+        yield Reading(
+            f"personalization.{name}", len(these), "programmes", n=len(read), target="0" if is_judged else "",
+            status=bad if these or not is_judged else "pass", reason=listed(these), source="assignments, outcomes",
+        )  # fmt: skip
     unread = [row for row in told.rows if row.verdict in ("no holdout", "refused")]
     yield Reading(
         "personalization.programs_unread", len(unread), "programmes", n=len(told.rows), target="0",

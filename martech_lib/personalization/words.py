@@ -9,7 +9,7 @@ from martech_lib.core.spoken import count, fitting, listed, mid_sentence, money,
 from martech_lib.personalization.course import CONVERTERS
 from martech_lib.personalization.endpoints import HELPS
 from martech_lib.personalization.money import Range
-from martech_lib.personalization.programmes import INDIVIDUAL, OfKind, Programmes
+from martech_lib.personalization.programmes import INDIVIDUAL, OfKind, Programme, Programmes, claims_in_words
 from martech_lib.personalization.reading import HoldoutReading
 from martech_lib.personalization.rollout import EVERYONE, EVIDENCE, Policy, Size, best_of
 from martech_lib.personalization.segments import Segment
@@ -175,11 +175,22 @@ def programmes(found: Programmes) -> str:
         parts.append(f"The universal holdout shows {_range(found.universal.brought)} for everything together.")
     lures = [row.program for row in found.rows if row.verdict == "click-only"]
     if lures:
-        parts.append(f"{listed(lures)} {fitting(len(lures), 'tells', 'tell')} of clicks, and of clicks alone.")
+        parts.append(f"More clicks and nothing behind them: {listed(lures)}.")
     unread = [row for row in found.rows if row.verdict in ("no holdout", "refused")]
     if unread:
         parts.append(f"Not read: {listed([row.program for row in unread])}.")
     return " ".join(parts)
+
+
+def each(found: Programmes) -> tuple[str, ...]:
+    """One paragraph a programme: its verdict, or why it has none, beside what it claims."""
+    return tuple(_one(row) for row in found.every)
+
+
+def _one(row: Programme) -> str:
+    told = row.reading.headline.sentence if row.reading else f"{row.program}: {row.reason}."
+    claims = claims_in_words(row)
+    return f"{told[:1].upper()}{told[1:]}{f' Its dashboard claims {claims}.' if claims else ''}"
 
 
 def kinds(found: Programmes) -> str:
@@ -196,13 +207,19 @@ def kinds(found: Programmes) -> str:
     return " ".join(parts)
 
 
+def kind_in_words(kind: str) -> str:
+    """AI in capitals, the others as they are."""
+    return "AI" if kind == "ai" else kind
+
+
 def _per_thousand(of: OfKind) -> str:
-    return f"{of.kind} {of.per_thousand.estimate:+.1f} ({of.per_thousand.lower:+.1f} to {of.per_thousand.upper:+.1f})"
+    estimate, lower, upper = (f"{end:+.1f}" for end in of.per_thousand)
+    return f"{kind_in_words(of.kind)} {estimate} ({lower} to {upper})"
 
 
 def _tally(found: Programmes) -> str:
     verdicts = [row.verdict for row in found.rows]
-    named = (("real win", "real win"), ("hidden win", "hidden win"), ("click-only", "of clicks alone"),
+    named = (("real win", "real win"), ("hidden win", "hidden win"), ("click-only", "with clicks alone"),
              ("nothing", "without an effect that was found"), ("harm", "that does harm"))  # fmt: skip
     parts = [f"{verdicts.count(verdict)} {words}" for verdict, words in named if verdict in verdicts]
     return f"{count(len(verdicts), 'programme')}: {listed(parts)}."

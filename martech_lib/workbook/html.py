@@ -125,7 +125,9 @@ def _layer(number: int, name: str, chips: Sequence[tuple[str, str, str]], most: 
 def _tile(reading: Reading) -> str:
     kind = reading.status if reading.status in ("pass", "watch", "fail", "info") else "none"
     value = in_unit(reading.value, reading.unit) if reading.value is not None else reading.status.capitalize()
-    below = reading.reason if reading.value is None else f"target: {reading.target}" if reading.target else ""
+    below = (
+        reading.reason if reading.value is None else f"target: {reading.target}" if reading.target else _ends(reading)
+    )
     status = "" if reading.status == "info" or reading.value is None else (
         f'<p class="wb-tile-status"><span class="wb-glyph" aria-hidden="true">{GLYPHS[reading.status]}</span>'
         f"{reading.status}</p>"
@@ -134,6 +136,14 @@ def _tile(reading: Reading) -> str:
         f'<div class="wb-tile wb-{kind}"><p class="wb-tile-label">{escape(label(reading.metric))}</p>'
         f'<p class="wb-tile-value">{escape(value)}</p>{status}<p class="wb-tile-note">{escape(below)}</p></div>'
     )
+
+
+def _ends(reading: Reading) -> str:
+    """The interval of a value; "" where it has none."""
+    if reading.lower is None and reading.upper is None:
+        return ""
+    ends = (end if end is None else in_unit(end, reading.unit) for end in (reading.lower, reading.upper))
+    return " to ".join(end or "no end" for end in ends)
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[Column]) -> str:

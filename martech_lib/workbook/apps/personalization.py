@@ -72,6 +72,10 @@ class PersonalizationApp:
         speak: Callable[[Any], str] = getattr(words, topic)
         return self.book.screen.html(lambda: self._said(topic, speak))
 
+    def each(self) -> Any:
+        """The verdict of every programme, a paragraph each."""
+        return self._markup(lambda page: "".join(html.say(told) for told in words.each(page.programmes)))
+
     def tiles(self, name: str) -> Any:
         """Key readings by their name: total, reading."""
         return self._markup(getattr(tables, f"{name}_tiles"))

@@ -12,6 +12,7 @@ from martech_lib.personalization.money import Range
 from martech_lib.personalization.page import Page
 from martech_lib.personalization.programmes import Programme, claims_in_words
 from martech_lib.personalization.records import named
+from martech_lib.personalization.words import kind_in_words
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
 
@@ -19,6 +20,7 @@ TOTAL_TILES = (
     "personalization.programs_won", "personalization.programs_clicks", "personalization.programs_harm",
     "personalization.programs_unread", "personalization.claimed_conversions", "personalization.incremental_conversions",
 )  # fmt: skip
+NO_BREAK = "\u2011"  # a hyphen at which no line ends
 READING_TILES = ("lift_conversion", "incremental_conversions", "incremental_profit", "cost_per_incremental")
 
 
@@ -159,8 +161,8 @@ def _programme(row: Programme) -> dict[str, Any]:
     clicks, conversions = (row.reading.endpoint(name) if row.reading else None for name in ("click", "conversion"))
     return {
         "program": row.program,
-        "kind": row.kind or "not said",
-        "verdict": row.verdict,
+        "kind": kind_in_words(row.kind) or "not said",
+        "verdict": row.verdict.replace("-", NO_BREAK),
         "clicks": _lift(clicks),
         "conversions": _lift(conversions),
         "brought": _range(row.brought),
