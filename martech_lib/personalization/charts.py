@@ -10,7 +10,7 @@ import pandas as pd
 
 from martech_lib.core import charts as draw
 from martech_lib.core.palette import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, YELLOW
-from martech_lib.core.spoken import count, number, percent
+from martech_lib.core.spoken import count, listed, number, percent
 from martech_lib.core.stats import Difference
 from martech_lib.personalization.money import Range
 from martech_lib.personalization.programmes import Programmes
@@ -25,6 +25,7 @@ FOREST = {"as measured": GREY, "drawn to the mean": BLUE}
 CLAIMS = {"claimed": YELLOW, "brought": GREEN}
 PERCENT = alt.Axis(labelExpr="datum.value == 0 ? '0 %' : format(100 * datum.value, '+.0f') + ' %'", tickCount=5)
 WIDEST = 1.5  # lift beyond which a picture of several is not stretched
+FARTHEST = 0.75  # lift of a programme beyond which it is named below the picture in place of drawn in it
 
 
 def lift_rows(told: HoldoutReading) -> pd.DataFrame:
@@ -60,9 +61,11 @@ def both_rows(found: Programmes) -> pd.DataFrame:
 def clicks_and_conversions(found: Programmes) -> alt.LayerChart:
     """Every programme by both lifts: right of the upright line clicks rose, above the level one conversions did."""
     frame = both_rows(found)
-    ends = ("click_lower", "click_upper", "lower", "upper")
-    frame[[*ends]] = frame[[*ends]].clip(-1, WIDEST)
-    shown = frame[(frame["click"].abs() <= WIDEST) & (frame["lift"].abs() <= WIDEST)]
+    ends = ["click_lower", "click_upper", "lower", "upper"]
+    is_near = (frame["click"].abs() <= FARTHEST) & (frame["lift"].abs() <= FARTHEST)
+    shown, far = frame[is_near].copy(), frame.loc[~is_near, "program"].tolist()
+    shown[ends] = shown[ends].clip(-FARTHEST, FARTHEST)
+    shown["is_right"] = shown["click"] > (shown["click_lower"].min() + shown["click_upper"].max()) / 2
     present = [verdict for verdict in VERDICT_COLOURS if verdict in set(shown["verdict"])]
     colour = alt.Color(
         "verdict:N", title=None, scale=alt.Scale(domain=present, range=[VERDICT_COLOURS[v] for v in present])
@@ -82,12 +85,16 @@ def clicks_and_conversions(found: Programmes) -> alt.LayerChart:
         x=x, y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q"), color=colour
     )  # fmt: skip
     points = alt.Chart().mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, color=colour, tooltip=tip)
-    labels = alt.Chart().mark_text(align="left", dx=8, dy=-9, fontWeight=500).encode(x=x, y=y, text="program:N")
+    names = alt.Chart().encode(x=x, y=y, text="program:N")
+    left = names.transform_filter("!datum.is_right").mark_text(align="left", dx=8, dy=-9, fontWeight=500)
+    right = names.transform_filter("datum.is_right").mark_text(align="right", dx=-8, dy=-9, fontWeight=500)
+    labels = [*draw.cleared(left), *draw.cleared(right)]
+    left_out = f" Too uncertain to be drawn: {listed(far)}." if far else ""
     text = (
         f"{count(len(shown), 'programme')} by lift of clicks and of conversions, each with its intervals. Right of the "
-        "upright line more users click; only above the level line do more convert."
+        f"upright line more users click; only above the level line do more convert.{left_out}"
     )
-    layers = [upright, level, across, along, points, *draw.cleared(labels)]
+    layers = [upright, level, across, along, points, *labels]
     return draw.finished(layers, {"rows": shown, "zero": zero}, text, height=360)
 
 

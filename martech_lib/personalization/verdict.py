@@ -49,7 +49,12 @@ class Seen(NamedTuple):
 
 def refused(program: str, reason: str) -> Headline:
     """No verdict, and why."""
-    return Headline("refused", f"{program} cannot be read: {reason}.", reason)
+    return Headline("refused", f"{begun(program)} cannot be read: {reason}.", reason)
+
+
+def begun(program: str) -> str:
+    """A programme's name at the beginning of a sentence; capitals of its own stay as they are."""
+    return program[:1].upper() + program[1:] if program == program.lower() else program
 
 
 def verdict_of(seen: Seen) -> Verdict:
@@ -70,7 +75,7 @@ def headline_of(program: str, seen: Seen) -> Headline:
     told = {
         "real win": _won, "hidden win": _won, "harm": _harmed, "click-only": _clicked, "nothing": _nothing,
     }[verdict]  # fmt: skip
-    parts = (f"{program}: {told(seen)}", _clicks(seen, verdict), _money(seen))
+    parts = (f"{begun(program)}: {told(seen)}", _clicks(seen, verdict), _money(seen))
     return Headline(verdict, " ".join(part for part in parts if part))
 
 
@@ -105,7 +110,7 @@ def _flat(seen: Seen) -> str:
         ends = f"{_points(difference.lower)} to {_points(difference.upper)} points"
         return f"the {what} rate cannot be told from the holdout's ({ends})"
     ruled = f"; a gain of more than {_percent(lift.upper)} is unlikely" if lift.upper > 0 else ""
-    return f"the {what} rate cannot be told from the holdout's: {_estimate(lift)}{ruled}"
+    return f"the {what} rate cannot be told from the holdout's ({_estimate(lift)}){ruled}"
 
 
 def _changed(endpoint: Endpoint, seen: Seen) -> str:
@@ -165,7 +170,7 @@ def _way(lift: Difference | None, difference: Difference | None) -> str:
 
 
 def _estimate(lift: Difference) -> str:
-    return f"{_percent(lift.estimate)}, {_percent(lift.lower)} to {_percent(lift.upper)}"
+    return f"{_percent(lift.estimate)}, between {_percent(lift.lower)} and {_percent(lift.upper)}"
 
 
 def _percent(share: float) -> str:

@@ -13,6 +13,7 @@ from martech_lib.personalization.programmes import INDIVIDUAL, OfKind, Programme
 from martech_lib.personalization.reading import HoldoutReading
 from martech_lib.personalization.rollout import EVERYONE, EVIDENCE, Policy, Size, best_of
 from martech_lib.personalization.segments import Segment
+from martech_lib.personalization.verdict import begun
 
 ALPHA = 0.05
 NOTHING = "Not measured: supply assignments and outcomes of a programme with a holdout."
@@ -188,9 +189,9 @@ def each(found: Programmes) -> tuple[str, ...]:
 
 
 def _one(row: Programme) -> str:
-    told = row.reading.headline.sentence if row.reading else f"{row.program}: {row.reason}."
+    told = row.reading.headline.sentence if row.reading else f"{begun(row.program)}: {row.reason}."
     claims = claims_in_words(row)
-    return f"{told[:1].upper()}{told[1:]}{f' Its dashboard claims {claims}.' if claims else ''}"
+    return f"{told} Its dashboard claims {claims}." if claims else told
 
 
 def kinds(found: Programmes) -> str:
