@@ -215,7 +215,7 @@ def test_the_audit_of_a_workspace(tmp_path: Path) -> None:
     assert {reading.metric for reading in audit.reading_records} <= set(metrics())
     assert audit.summary["personalization.literal_token_share"] == 0.25
     told = {finding.rule: finding.evidence for finding in audit.finding_records if finding.subject == "welcome"}
-    assert told["PE02"].startswith("1 of 4 sends (25.0 %) of 'welcome' show {first_name}")
+    assert told["PE02"].startswith("1 of 4 sends (25.0 %) of 'welcome' (programme p) show {first_name}")
     assert set(told) >= {"PE02", "PE03", "PE04"}
     assert set(audit.inputs) == {"messages", "templates", "profile"}
     assert "1 of 4 messages (25.0 %) shows the reader an unfilled token." in message_words(audit)

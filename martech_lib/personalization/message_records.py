@@ -97,7 +97,8 @@ def send_findings(sends: Sequence[Sends], limits: Mapping[str, Limit]) -> Iterat
     for one in sends:
         name = one.template or NO_NAME
         if one.literal > limits["PE02"].numbers[0]:
-            yield _finding("PE02", name, f"{_of(one.literal, one)} '{name}' show {_hits(one, False)}", "messages")
+            by = f" (programme {one.programs[0]})" if len(one.programs) == 1 else ""
+            yield _finding("PE02", name, f"{_of(one.literal, one)} '{name}'{by} show {_hits(one, False)}", "messages")
         if one.in_links > limits["PE07"].numbers[0]:
             yield _finding("PE07", name, f"{_of(one.in_links, one)} '{name}' have {_hits(one, True)}", "messages")
 

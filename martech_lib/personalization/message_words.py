@@ -38,9 +38,10 @@ def _sent(audit: MessageAudit, found: dict[str, Reading]) -> Iterator[str]:
         hits, worst = int(literal.value), audit.sends[0]
         shown = next((hit.shown for hit in worst.hits if hit.kind != "in a link" and hit.shown != OTHERS), "a token")
         verb = fitting(hits, "shows", "show")
+        by = f" of {worst.programs[0]}" if len(worst.programs) == 1 else ""
         yield (
             f"{hits:,} of {count(n, 'message')} ({percent(share.value)}) {verb} the reader an unfilled token. "
-            f"Most come from '{worst.template or NO_NAME}': {worst.literal:,} of {worst.read:,}, such as {shown}."
+            f"Most come from '{worst.template or NO_NAME}'{by}: {worst.literal:,} of {worst.read:,}, such as {shown}."
         )
     if links.value:
         yield f"{count(int(links.value), 'message')} {fitting(links.value, 'has', 'have')} one in a web address."

@@ -19,7 +19,7 @@ from martech_lib.personalization.markers import IN_LINK, KINDS, LEFT_OUT, LINK, 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-COLUMNS = ("message_id", "template", "subject", "body")
+COLUMNS = ("message_id", "program", "template", "subject", "body")
 PLACES: Mapping[str, str] = {**KINDS, IN_LINK: LINK}
 NOT_TOKENS = ("nothing after a greeting", "a word for nothing")  # which a template may say in its own words
 LONGEST = 80  # characters kept of what was found
@@ -57,6 +57,7 @@ class Sends:
         in_links: Those with an unfilled token in a web address.
         by_kind: Kind -> messages; one that has two kinds counts in both.
         hits: What was found, the most frequent first.
+        programs: The first and the last of the programmes that sent them, by the alphabet.
         own_words: Messages that show only what the template says itself ("Hello !"), which are not counted.
     """
 
@@ -67,6 +68,7 @@ class Sends:
     in_links: int = 0
     by_kind: Mapping[str, int] = field(default_factory=dict)
     hits: tuple[Hit, ...] = ()
+    programs: tuple[str, ...] = ()
     own_words: int = 0
 
     @property
@@ -125,10 +127,13 @@ def _found(messages: ir.Table) -> ir.Table:
         template=messages.template.fill_null("").re_replace("^[ \t\r\n\u00a0]+|[ \t\r\n\u00a0]+$", ""),
         unread=(~text.re_search("[^ \t\r\n\u00a0]")).ifelse(1, 0),
         message_id=messages.message_id,
+        program=messages.program,
         **{f"k{n}": is_suspect.ifelse(_shown(text, subject, kind), "") for n, kind in enumerate(PLACES)},
     )
     kinds = [f"k{n}" for n in range(len(PLACES))]
-    each = seen.group_by(["template", "unread", *kinds]).aggregate(sends=seen.count(), example=seen.message_id.min())
+    each = seen.group_by(["template", "unread", *kinds]).aggregate(
+        sends=seen.count(), example=seen.message_id.min(), first=seen.program.min(), last=seen.program.max()
+    )
     return _with_few_apart(each, kinds)
 
 
@@ -151,7 +156,10 @@ def _with_few_apart(each: ir.Table, kinds: list[str]) -> ir.Table:
     short = {kind: (is_apart | (ranked[kind] == "")).ifelse(ranked[kind], OTHERS) for kind in kinds}
     shortened = ranked.mutate(**short)
     return shortened.group_by(["template", "unread", *kinds]).aggregate(
-        sends=shortened.sends.sum(), example=shortened.example.min()
+        sends=shortened.sends.sum(),
+        example=shortened.example.min(),
+        first=shortened["first"].min(),
+        last=shortened["last"].max(),
     )
 
 
@@ -170,8 +178,10 @@ def _counted(template: str, rows: list[dict[str, Any]], text: str) -> Sends:
             before = hits.get((kind, shown), Hit(kind, shown, 0, ""))
             example = min(filter(None, (before.example, row["example"])), default="")
             hits[kind, shown] = Hit(kind, shown, before.sends + sends, example)
+    programs = {str(row[end]) for row in rows for end in ("first", "last") if row[end]}
     return Sends(
         template=template,
+        programs=tuple(sorted({min(programs), max(programs)})) if programs else (),
         sends=sum(int(row["sends"]) for row in rows),
         unread=sum(int(row["sends"]) for row in rows if row["unread"]),
         literal=literal,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from martech_lib.personalization.tokens import Token, fallback_for, filled, plain_text, tokens_of
+from martech_lib.personalization.tokens import Token, fallback_for, filled, plain_text, tokens_of, words_of
 
 OPEN, CLOSE = "\ue000", "\ue001"  # private characters around what stands in, so that it is found again
 PLACE = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
@@ -103,11 +103,17 @@ def _places(text: str, given: Mapping[str, str], number: int, *, empty: bool = F
         if token.is_logic:
             return ""
         own = fallback_for(token, given)
-        word = "Ana" if own is None else own
+        word = _stand_in(token) if own is None else own
         return f"{OPEN}{'' if empty else word}{CLOSE}" if next(count) == number else word
 
     for match in PLACE.finditer(plain := plain_text(filled(text.translate(MARKS), value))):
         yield Around(match[1], plain[: match.start()], plain[match.end() :])
+
+
+def _stand_in(token: Token) -> str:
+    """A value like a reader's own: a name for a name, else what it is of, in brackets."""
+    words = words_of(token.name)
+    return "Ana" if "name" in words or {"fname", "firstname"} & {*words} else f"[{' '.join(words)}]"
 
 
 def _wrong_values(value: str) -> Iterator[str]:

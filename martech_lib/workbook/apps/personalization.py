@@ -8,6 +8,7 @@ from typing import Any
 from martech_lib.core.errors import UserError
 from martech_lib.core.workspace import Workspace
 from martech_lib.personalization import charts, words
+from martech_lib.personalization.message_words import message_words
 from martech_lib.personalization.page import Page
 from martech_lib.workbook import html
 from martech_lib.workbook.apps import personalization_controls as controls
@@ -69,7 +70,7 @@ class PersonalizationApp:
 
     def say(self, topic: str) -> Any:
         """A paragraph of `personalization.words` by its name: headline, split, revenue, segments, rollout, ..."""
-        speak: Callable[[Any], str] = getattr(words, topic)
+        speak: Callable[[Any], str] = message_words if topic == "messages" else getattr(words, topic)
         return self.book.screen.html(lambda: self._said(topic, speak))
 
     def each(self) -> Any:
@@ -140,6 +141,8 @@ class PersonalizationApp:
             return ""
         if topic in OF_ALL:
             return html.say(speak(page.programmes))
+        if topic == "messages":
+            return html.say(speak(page.messages)) if page.messages else ""
         if topic == "holdout_size":
             return html.say(speak(page.sizes))
         if page.reading is None:

@@ -69,11 +69,13 @@ class PersonalizationState:
         self._workspace = workspace
         self._faults = {}
         self._found: Programmes | None = None
+        self._messages: personalization.MessageAudit | None = None
         self._readings: dict[tuple[str, float | None], HoldoutReading] = {}
         self._chosen = ""
         self._level, self._seed = float(asked.get("level") or 0.95), int(asked.get("seed") or 0)
         self.asked, self.question = Asked(), Question()
         self._attempt("workspace", self._gather)
+        self._attempt("messages", lambda: self._audit(str(asked.get("norm") or "")))
         self._attempt("program", lambda: self.choose(str(asked.get("program") or "") or self._first()))
         self._attempt("asked", lambda: self.ask(**_asked_of(asked)))
         self._attempt("calculator", lambda: self.calculate(**_question_of(asked)))
@@ -201,6 +203,9 @@ class PersonalizationState:
     def _gather(self) -> None:
         self._found = personalization.programmes(self._workspace, level=self._level, seed=self._seed)
 
+    def _audit(self, norm: str) -> None:
+        self._messages = personalization.message_audit(self._workspace, norm=norm)
+
     def _first(self) -> str:
         """The first programme whose holdout is a verdict, else the first."""
         rows = self._found.every if self._found else ()
@@ -227,7 +232,7 @@ class PersonalizationState:
         )
         row = next((row for row in self._found.every if row.program == program), None)
         reading = None if row is None else self._priced(row, asked)
-        self.page = page_of(self._found, chosen=row, reading=reading, sizes=sizes)
+        self.page = page_of(self._found, self._messages, chosen=row, reading=reading, sizes=sizes)
         self._chosen, self.asked, self.question = program, asked, question
 
     def _priced(self, row: Programme, asked: Asked) -> HoldoutReading | None:

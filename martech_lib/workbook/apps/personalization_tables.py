@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from martech_lib.core.limits import limits
 from martech_lib.core.spoken import money, number, percent
 from martech_lib.core.stats import Difference
 from martech_lib.personalization.charts import ENDPOINTS
@@ -12,6 +13,7 @@ from martech_lib.personalization.money import Range
 from martech_lib.personalization.page import Page
 from martech_lib.personalization.programmes import Programme, claims_in_words
 from martech_lib.personalization.records import named
+from martech_lib.personalization.templates import TemplateReading
 from martech_lib.personalization.words import kind_in_words
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
@@ -20,6 +22,12 @@ TOTAL_TILES = (
     "personalization.programs_won", "personalization.programs_clicks", "personalization.programs_harm",
     "personalization.programs_unread", "personalization.claimed_conversions", "personalization.incremental_conversions",
 )  # fmt: skip
+MESSAGE_TILES = (
+    "personalization.literal_tokens", "personalization.literal_token_share",
+    "personalization.templates_without_fallback", "personalization.bad_fallbacks",
+    "personalization.name_only_templates", "personalization.creep_score",
+)  # fmt: skip
+SHOWN = 5  # templates whose questions are asked
 NO_BREAK = "\u2011"  # a hyphen at which no line ends
 READING_TILES = ("lift_conversion", "incremental_conversions", "incremental_profit", "cost_per_incremental")
 
@@ -155,6 +163,51 @@ def sizes_table(page: Page) -> str:
         Column("weeks", "Weeks", str, True), Column("forgone", "Conversions done without", str, True),
     ]  # fmt: skip
     return html.table(rows, columns, caption="How big a holdout, for a power of 80 %") if rows else ""
+
+
+def message_tiles(page: Page) -> str:
+    """Messages and templates in numbers."""
+    return _tiles(page, MESSAGE_TILES)
+
+
+def faults_table(page: Page) -> str:
+    """What is wrong with messages and templates."""
+    if page.messages is None or not page.messages.finding_records:
+        return ""
+    rows = [
+        {"subject": f.subject, "what": limits()[f.rule].title, "evidence": f.evidence, "decision": f.decision}
+        for f in page.messages.finding_records
+    ]
+    columns = [
+        Column("subject", "Template"), Column("what", "What"), Column("evidence", "Evidence"),
+        Column("decision", "Suggested"),
+    ]  # fmt: skip
+    return html.table(rows, columns, caption="Messages and templates, the gravest first")
+
+
+def questions_table(page: Page) -> str:
+    """What to ask of the templates that know most of their reader."""
+    templates = page.messages.templates if page.messages else ()
+    read = sorted((one for one in templates if one.creep and one.creep.score), key=lambda one: -_score(one))
+    rows = [
+        {
+            "template": one.template,
+            "score": number(_score(one)),
+            "why": "; ".join(reason.words for reason in one.creep.reasons) if one.creep else "",
+            "ask": " ".join(one.creep.questions[:2]) if one.creep else "",
+        }
+        for one in read[:SHOWN]
+    ]
+    columns = [
+        Column("template", "Template"), Column("score", "Score", str, True), Column("why", "Why"),
+        Column("ask", "Ask yourself"),
+    ]  # fmt: skip
+    caption = f"How much templates give away, of 100, by the norm of {page.messages.norm if page.messages else ''}"
+    return html.table(rows, columns, caption=caption) if rows else ""
+
+
+def _score(one: TemplateReading) -> float:
+    return one.creep.score if one.creep else 0
 
 
 def _programme(row: Programme) -> dict[str, Any]:
