@@ -19,6 +19,10 @@ from martech_lib.personalization.reading import HoldoutReading, Terms
 
 LOGS = ("assignments", "outcomes")
 NEEDS = "needs assignments.csv and outcomes.csv: who was in which arm, and what happened after"
+NONE = (
+    "needs a personalization programme: one of programs.csv, or assignments whose program is no experiment of the "
+    "register"
+)
 UNIVERSAL = ("universal holdout", "global holdout")
 WON = ("real win", "hidden win")
 INDIVIDUAL = ("behavioral", "ai")  # kinds that are made for one person; the others are made for many
@@ -139,14 +143,16 @@ def programmes(ws: Workspace, *, level: float = 0.95, seed: int = 0) -> Programm
     names = (*LOGS, "programs")
     inputs = {name: ws.fingerprint(name) for name in names if ws.has(name)}
     register = {str(row["program"]): row for row in _registered(ws)}
-    if not all(map(ws.has, LOGS)):
-        rows = tuple(_unread(name, row, NEEDS) for name, row in register.items())
-        needed = (not_measured("personalization.programs_won", needs=NEEDS, unit="programmes"),)
+    has_logs = all(map(ws.has, LOGS))
+    kinds = _in_logs(ws, register) if has_logs else {}
+    if not kinds:
+        needs = NONE if has_logs else NEEDS
+        rows = tuple(_unread(name, row, needs) for name, row in register.items())
+        needed = (not_measured("personalization.programs_won", needs=needs, unit="programmes"),)
         return Programmes(
-            reading_records=needed, finding_records=tuple(_findings(rows)), inputs=inputs, rows=rows, needs=NEEDS,
+            reading_records=needed, finding_records=tuple(_findings(rows)), inputs=inputs, rows=rows, needs=needs,
         )  # fmt: skip
     currency = str(ws.profile.get("currency") or "USD")
-    kinds = _in_logs(ws, register)
     work = Work("Reading holdouts", len(kinds))
     found = []
     for name, kind in kinds.items():
