@@ -15,6 +15,7 @@ from martech_lib.core.sample_ratio import SampleRatio
 from martech_lib.core.spoken import percent
 from martech_lib.core.stats import Difference
 from martech_lib.personalization.arms import FEWEST, Sides, fault_of, sides_of, split_of
+from martech_lib.personalization.between import between_arms
 from martech_lib.personalization.cells import Cells, cells_of
 from martech_lib.personalization.course import CONVERTERS, any_time_lift, course_of, information
 from martech_lib.personalization.endpoints import LARGE, Endpoint, clicks_of, conversions_of, revenue_of
@@ -138,6 +139,7 @@ def _read(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio) -> Holdou
         endpoints=tuple(one for one in (conversions, clicks, revenue) if one is not None),
         without_largest=_without_largest(holdout, treated, level=level, seed=asked.seed),
         by_segment=segments_of(cells, sides, level=level, declared=terms.segments),
+        between=between_arms(cells, sides, level=level),
         course=course_of(cells, sides, level=level, window_days=asked.window_days),
         notes=notes_of(cells, sides, srm, (holdout, treated), is_interim=is_interim),
         value=_value(holdout, treated, terms),

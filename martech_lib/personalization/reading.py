@@ -11,6 +11,7 @@ import pandas as pd
 from martech_lib.core.results import Result
 from martech_lib.core.sample_ratio import SampleRatio
 from martech_lib.personalization.arms import Sides
+from martech_lib.personalization.between import Between
 from martech_lib.personalization.cells import Cells
 from martech_lib.personalization.course import Course
 from martech_lib.personalization.endpoints import Endpoint
@@ -57,6 +58,7 @@ class HoldoutReading(Result):
         without_largest: Revenue without the user who brought most, where that is a fifth or more; else None.
         brought: What it brought in all; None where refused.
         by_segment: Effects by segment.
+        between: The arms of a programme that has several, each against the others.
         course: Over time; None where refused.
         policies: Ways to go on.
         value: What a conversion is taken as, by the register or else by the log; None where neither says.
@@ -76,6 +78,7 @@ class HoldoutReading(Result):
     without_largest: Endpoint | None = None
     brought: Brought | None = None
     by_segment: Segments = Segments((), math.nan, 0, 0.0)
+    between: tuple[Between, ...] = ()
     course: Course | None = None
     policies: tuple[Policy, ...] = ()
     value: float | None = None

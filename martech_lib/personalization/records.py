@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from martech_lib.core.results import Reading, Status
@@ -14,6 +14,7 @@ from martech_lib.personalization.money import Brought, Range
 from martech_lib.personalization.verdict import Headline
 
 if TYPE_CHECKING:
+    from martech_lib.personalization.between import Between
     from martech_lib.personalization.cells import Cells
     from martech_lib.personalization.course import Course
     from martech_lib.personalization.reading import HoldoutReading
@@ -50,6 +51,7 @@ def records_of(told: HoldoutReading) -> tuple[Reading, ...]:
         rows += [row._replace(segment="without the largest user") for row in extra]
     if told.brought is not None:
         rows += money_records(program, told.brought, level=level, currency=told.terms.currency)
+    rows += between_records(program, told.between, level=level)
     rows += segment_records(program, told.by_segment, level=level)
     if told.course is not None:
         rows += course_records(program, told.course, level=level)
@@ -126,6 +128,20 @@ def money_records(program: str, of: Brought, *, level: float, currency: str) -> 
             yield Reading(named(program, name), *ends, reason=of.reason, source=SOURCE)
         elif of.cost is not None and name == "cost_per_incremental":
             yield Reading(named(program, name), unit=unit, status="refused", reason=of.reason, source=SOURCE)
+
+
+def between_records(program: str, told: Sequence[Between], *, level: float) -> Iterator[Reading]:
+    """Arms of a programme that has several, each against another."""
+    for one in told:
+        row = Reading(
+            named(program, "lift_of_arm"), unit="share", level=level, segment=f"{one.arm} against {one.against}"
+        )
+        if one.lift is None:
+            yield row._replace(status="refused", reason=f"nobody in {one.against} converted", source=SOURCE)
+        else:
+            ends = _finite(one.lift.lower), _finite(one.lift.upper)
+            row = row._replace(value=one.lift.estimate, lower=ends[0], upper=ends[1], source=SOURCE)
+            yield row._replace(method=f"score test; p {one.p:.3g} by Holm over all arms")
 
 
 def segment_records(program: str, found: Segments, *, level: float) -> Iterator[Reading]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from martech_lib.core.spoken import count, fitting, listed, mid_sentence, money, number, percent
+from martech_lib.personalization.between import Between
 from martech_lib.personalization.course import CONVERTERS
 from martech_lib.personalization.endpoints import HELPS
 from martech_lib.personalization.money import Range
@@ -82,6 +83,26 @@ def brought(told: HoldoutReading) -> str:
     elif of.cost is not None and of.reason:
         parts.append(f"What one conversion more cost cannot be told: {of.reason}.")
     return " ".join(parts)
+
+
+def between(told: HoldoutReading) -> str:
+    """Several ways of one programme, and what the one for each person adds to the one for many."""
+    if not told.between:
+        return ""
+    parts = [f"{one.arm} {_against(one)}" for one in told.between if one.against == told.sides.holdout]
+    sentences = [f"Each way against the holdout: {'; '.join(parts)}."]
+    for one in told.between:
+        if one.against != told.sides.holdout:
+            sentences.append(f"Beyond {one.against}, {one.arm} adds {_against(one)}.")
+    return " ".join(sentences)
+
+
+def _against(one: Between) -> str:
+    if one.lift is None:
+        return "cannot be told"
+    p = "p below 0.001" if one.p < 0.001 else f"p {number(one.p, 3)}"
+    ends = f"{percent(one.lift.lower)} to {percent(one.lift.upper)}, {p}"
+    return f"{one.lift.estimate * 100:+.1f} % ({ends})"
 
 
 def segments(told: HoldoutReading) -> str:
