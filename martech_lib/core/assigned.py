@@ -54,10 +54,12 @@ def taken(assignments: Any, outcomes: Any, program: str | None, *, words: Sequen
     if program is not None:
         put = put.filter(put.program.cast("string") == str(program))
     put, happened = with_column(put, "pre_value", "float64"), with_column(happened, "value", "float64")
+    for word in words:
+        put = with_column(put, word, "string")
     before = _known(_number(put.pre_value, "pre_value of assignments"))
     arm = _as_text(put.arm)
     is_usable = ~(blank(put.user_id) | blank(arm) | put.assigned_at.isnull())
-    told = {word: _as_text(with_column(put, word, "string")[word]) for word in words}
+    told = {word: _as_text(put[word]) for word in words}
     return Logs(
         put.select("user_id", arm=arm, at=put.assigned_at, p=without_dust(before), is_usable=is_usable, **told),
         happened.select(
