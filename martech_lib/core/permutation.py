@@ -23,6 +23,7 @@ from martech_lib.core.stats import Array, Difference
 
 FARTHEST = 12.0  # logarithm of a ratio beyond which no end is looked for
 HALVINGS = 40
+DUST = 1e-9  # part of a sum, or of a standard error, that is rounding
 Tails = Callable[[float], tuple[float, float]]  # of what is supposed: chances of as low, and of as high a value
 
 
@@ -124,7 +125,8 @@ def _as_lift(log: float) -> float:
 def _error(arm: Worth) -> float:
     """Variance of an arm's mean."""
     squares, mean = float(arm.values @ arm.values), arm.mean
-    return (squares - arm.n * mean * mean) / (arm.n - 1) / arm.n
+    apart = squares - arm.n * mean * mean
+    return apart / (arm.n - 1) / arm.n if apart > DUST * squares else 0.0
 
 
 def _dealt(control: Worth, treated: Worth, draws: int, rng: np.random.Generator) -> _Dealt:
@@ -157,9 +159,12 @@ def _tails(dealt: _Dealt, log: float, *, is_lift: bool) -> tuple[float, float]:
     fell = _studentised(dealt.smaller, dealt.whole, sizes, scale)
     fell = fell if is_first else -fell
     spread = _error(control) + _error(treated) * (scale * scale if is_lift else 1.0)
-    seen = (treated.mean * scale - control.mean) / math.sqrt(spread)
-    share = 1 / (len(fell) + 1)
-    slack = 1e-9 * abs(seen)
+    share, gap = 1 / (len(fell) + 1), treated.mean * scale - control.mean
+    if not spread:  # the users of each arm are worth the same
+        is_none = abs(gap) <= DUST * control.mean
+        return max(share, float(gap > 0 or is_none)), max(share, float(gap < 0 or is_none))
+    seen = gap / math.sqrt(spread)
+    slack = DUST * max(1.0, abs(seen))
     return share * (1 + int((fell <= seen + slack).sum())), share * (1 + int((fell >= seen - slack).sum()))
 
 

@@ -24,6 +24,7 @@ DEALS = 200_000_000  # values dealt in all, beyond which there are fewer deals
 MOST_DEALS, LEAST_DEALS = 10_000, 2_000
 HELPS = 0.05  # share of the variance that the past must explain to be taken out
 MANY = 100  # converters in an arm, from which a rate after CUPED is as good as normal
+DUST = 1e-12  # variance over the squared mean that is rounding
 LARGE = 0.2  # share of an arm's revenue by one user, from which it is read without that user, too
 
 
@@ -116,7 +117,7 @@ def skew_of(holdout: Total, treated: Total) -> float:
         (sum(float(((arm.values - mean) ** k).sum()) for arm in (holdout, treated)) + nothing * (-mean) ** k) / n
         for k in (2, 3)
     )
-    if second <= 0:
+    if second <= DUST * mean * mean:
         return 0.0
     apart = 1 / holdout.n**2 - 1 / treated.n**2
     return third * apart / (second * (1 / holdout.n + 1 / treated.n)) ** 1.5
