@@ -6,7 +6,6 @@ as a list, for nothing less tells how far a few of them carry a mean. Its shape 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DAY = 86_400
+LONGEST = 36_525  # days of a window: engines and calendars end somewhere
+DUST = 1e-12  # part of a user's values that is rounding where a refund takes out a sale
 KEYS = ("arm", "segment", "day", "converted_on")
 SUMS = ("users", "events", "clickers", "shown", "y", "yy", "yp", "cp", "refunds")
 CLICKS = (*spellings("click"), *spellings("clicks"))
@@ -83,8 +84,8 @@ def cells_of(
     Raises:
         UserError: As `core.assigned.taken`, or the window is no length of time.
     """
-    if window_days is not None and not 0 < window_days < math.inf:
-        raise UserError(f"window_days came as {window_days}; allowed are days above 0.")
+    if window_days is not None and not 0 < window_days <= LONGEST:
+        raise UserError(f"window_days came as {window_days}; allowed are days above 0, up to {LONGEST:,}.")
     logs = taken(assignments, outcomes, program, words=("segment",))
     found = placed(logs.assignments.mutate(segment=logs.assignments.segment.fill_null("").strip()))
     by_day = _by_day(found.put)
@@ -153,7 +154,8 @@ def _cells(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> pa.Table:
     each = users.left_join(arms, users.who == arms.user_id)
     p = each.p.fill_null(0.0) if asked.has_past else ibis.literal(0.0)
     has_converted = each.converted_at.notnull()
-    each = each.mutate(day=day_of(each["at"]), converted_on=day_of(each.converted_at), y=each.y.fill_null(0.0), p=p)
+    y = (each.y.abs() <= DUST * each.size).ifelse(0.0, each.y).fill_null(0.0)
+    each = each.mutate(day=day_of(each["at"]), converted_on=day_of(each.converted_at), y=y, p=p)
     cells = each.group_by(*KEYS).aggregate(
         early=each.early.sum(),
         late=each.late.sum(),
@@ -188,6 +190,7 @@ def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
         shown=_count(of, IMPRESSIONS),
         converted_at=of.ts.min(where=of.event.isin([*spellings(asked.endpoint)])),
         y=of.value.sum(),
+        size=of.value.abs().sum(),
         refunds=of.count(where=of.value < 0),
     )
 
