@@ -76,11 +76,11 @@ class Total(NamedTuple):
         return of_count(self.n, self.converted)
 
     def without_largest(self) -> Total:
-        """The same without the user who brought most, who converted."""
+        """The same without the user who brought most, who converted; of that user's past nothing is known."""
         value = float(self.values[-1])
         return self._replace(
             n=self.n - 1, converted=self.converted - 1, y=self.y - value, yy=self.yy - value * value,
-            values=self.values[:-1],
+            n_p=0, values=self.values[:-1],
         )  # fmt: skip
 
     def arm(self, name: str) -> Arm:
