@@ -39,7 +39,9 @@ def sides_of(cells: Cells) -> Sides:
     held = [arm for arm in arms if arm.strip().casefold() in HOLDOUTS]
     if len(held) == 1 and len(arms) > 1:
         return Sides(held[0], tuple(arm for arm in arms if arm != held[0]))
-    came = listed([shown(arm) for arm in arms]) or "none"
+    if not arms:
+        return Sides("", (), _nobody(cells))
+    came = listed([shown(arm) for arm in arms])
     if len(held) > 1:
         fault = (
             f"the arms came as {came}: {listed([shown(arm) for arm in held])} could each be the holdout; name one so"
@@ -52,6 +54,15 @@ def sides_of(cells: Cells) -> Sides:
             "can be said of what personalization brought"
         )
     return Sides("", tuple(arms), fault)
+
+
+def _nobody(cells: Cells) -> str:
+    aside = (
+        (cells.crossed, "user", "was put into two arms", "were put into two arms"),
+        (cells.unusable, "assignment", "lacks a user, an arm or a time", "lack a user, an arm or a time"),
+    )
+    told = [f"{count(n, what)} {fitting(n, one, many)}" for n, what, one, many in aside if n]
+    return f"no user is in one arm: {listed(told) or 'there are no assignments'}"
 
 
 def split_of(cells: Cells, sides: Sides, shares: Shares, *, held: float | None) -> SampleRatio:
