@@ -131,12 +131,20 @@ def _looks(cells: Cells, sides: Sides, *, level: float) -> Iterator[CalendarLook
         return
     first = cells.first.date()
     days = [first + timedelta(days=WEEK * k - 1) for k in range(1, math.ceil((end - first).days / WEEK) + 1)]
-    days = [day for day in days if day < end] + [end]
+    changed = _last_change(cells)
+    days = [day for day in days if day < end and day - timedelta(days=WEEK) < changed] + [end]
     whole = information(*(_until(cells, arms, end) for arms in ((sides.holdout,), sides.treated)))
     for day in days:
         holdout, treated = (_until(cells, arms, day) for arms in ((sides.holdout,), sides.treated))
         if holdout.n and treated.n:
             yield _look(day, holdout, treated, whole=whole, level=level)
+
+
+def _last_change(cells: Cells) -> date:
+    """The day of the last assignment, or of the last conversion: beyond it looks are alike."""
+    converted = cells.grid["converted_on"].max()
+    put: date = cells.by_day["day"].max()
+    return put if pd.isna(converted) else max(put, pd.Timestamp(converted).date())
 
 
 def _look(day: date, holdout: Count, treated: Count, *, whole: float, level: float) -> CalendarLook:
