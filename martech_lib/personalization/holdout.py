@@ -62,7 +62,7 @@ def read_holdout(
     Raises:
         UserError: A column is missing or cannot be used, there is no such program, or an argument is not allowed.
     """
-    _refuse(level, cost)
+    _refuse(level, cost, seed)
     put = as_table(assignments, "assignments", ("user_id", "arm", "assigned_at"), time="assigned_at")
     name = program_of(put, str(program), is_named=True) if "program" in put.columns else None
     cells = cells_of(put, outcomes, endpoint=terms.endpoint, program=name, window_days=window_days)
@@ -88,11 +88,13 @@ class _Asked(NamedTuple):
     terms: Terms
 
 
-def _refuse(level: float, cost: float | None) -> None:
+def _refuse(level: float, cost: float | None, seed: int) -> None:
     if not 0.5 <= level < 1:
         raise UserError(f"level came as {shown(level)}; allowed is a share from 0.5 to below 1, such as 0.95.")
     if cost is not None and not 0 <= cost < math.inf:
         raise UserError(f"cost came as {shown(cost)}; allowed is money from 0 up, over the window.")
+    if seed < 0:
+        raise UserError(f"seed came as {shown(seed)}; allowed are whole numbers from 0 up.")
 
 
 def _fault(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, shares: Shares) -> str:
@@ -105,11 +107,13 @@ def _fault(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, shares: 
             "" if asked.window_days is None else f" within {asked.window_days:g} days"
         )
     still = _open(cells, asked.window_days)
-    if still > OPEN and holdout.converted < CONVERTERS:
+    few = min(holdout.converted, treated.converted)
+    if still > OPEN and few < CONVERTERS:
+        where = "in the holdout" if few == holdout.converted else "among the personalized"
         return (
             f"{percent(still, 0)} of its users came so late that their {asked.window_days:g} days are not over, and a "
-            f"look before the end needs {CONVERTERS} converters in the holdout, of which there are "
-            f"{holdout.converted}: read it when the windows are over"
+            f"look before the end needs {CONVERTERS} converters {where}, of which there are {few}: read it when the "
+            "windows are over"
         )
     return ""
 
@@ -137,7 +141,7 @@ def _read(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio) -> Holdou
         program=asked.program, level=level, terms=terms, srm=srm, cells=cells, sides=sides, is_interim=is_interim,
         headline=headline_of(asked.program, seen),
         endpoints=tuple(one for one in (conversions, clicks, revenue) if one is not None),
-        without_largest=_without_largest(holdout, treated, level=level, seed=asked.seed),
+        without_largest=None if is_interim else _without_largest(holdout, treated, level=level, seed=asked.seed),
         by_segment=segments_of(cells, sides, level=level, declared=terms.segments),
         between=between_arms(cells, sides, level=level),
         course=course_of(cells, sides, level=level, window_days=asked.window_days),
@@ -165,7 +169,7 @@ def priced(told: HoldoutReading, *, cost: float | None) -> HoldoutReading:
         brought=brought(conversions, revenue, treated=treated, cost=cost, value=told.terms.value),
         policies=policies_of(
             conversions, told.by_segment, users=users, value=told.value, level=told.level,
-            cost=None if cost is None else cost * users / treated,
+            cost=None if cost is None else cost * users / treated, level=told.level,
         ),
     )  # fmt: skip
     return replace(whole, reading_records=records_of(whole))

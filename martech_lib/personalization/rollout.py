@@ -73,9 +73,10 @@ def holdout_sizes(
         shares: Shares of the holdout.
 
     Raises:
-        UserError: A rate, lift or share is none.
+        UserError: A rate, lift, share, level or power is none.
     """
     _refuse(baseline, lift, weekly_users, shares)
+    _refuse_odds(level, power)
     critical = normal_quantile((1 + level) / 2)
 
     def held_of(share: float) -> float:
@@ -103,6 +104,12 @@ def _refuse(baseline: float, lift: float, weekly_users: float | None, shares: Se
         raise UserError(f"weekly_users came as {weekly_users}; allowed are users above 0.")
     if wrong := [share for share in shares if not 0 < share < 1]:
         raise UserError(f"A holdout came as {wrong[0]}; allowed is a share above 0 and below 1, such as 0.1.")
+
+
+def _refuse_odds(level: float, power: float) -> None:
+    for name, odds in (("level", level), ("power", power)):
+        if not 0.5 <= odds < 1:
+            raise UserError(f"{name} came as {odds}; allowed is a share from 0.5 to below 1, such as 0.8.")
 
 
 def policies_of(
