@@ -219,6 +219,7 @@ def _values(tables: Sequence[pa.Table]) -> pd.DataFrame:
         y = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
         parts.append(pd.DataFrame({name: keys[name].to_numpy().repeat(many) for name in keys}).assign(y=y))
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["arm", "segment", "y"])
+    whole = whole[whole["arm"].notna()]  # what came early or late is nobody's
     return whole.sort_values(["arm", "segment", "y"], ignore_index=True)
 
 
