@@ -70,7 +70,7 @@ def same(found: Cells, wanted: ByHand) -> None:
         sums = [float(getattr(row, name)) for name in SUMS]
         grid[key] = [a + b for a, b in zip(grid.get(key, [0.0] * len(SUMS)), sums, strict=True)]
     alike(grid, wanted.grid)
-    values = {key: list(of["y"]) for key, of in found.values.groupby(["arm", "segment"])}
+    values = {key: list(of["y"]) for key, of in found.values.groupby(["arm", "segment"], dropna=False)}
     alike(values, wanted.values)
 
 
