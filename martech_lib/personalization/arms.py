@@ -103,13 +103,13 @@ def _planned(names: Sequence[str], shares: Shares, held: float | None) -> Mappin
 
 def fault_of(cells: Cells, sides: Sides, srm: SampleRatio, shares: Shares) -> str:
     """Why the arms must not be compared; "" where they may."""
+    if fault := moving(shares):  # first, for of moving shares none is that of all
+        return fault
     if srm.passed is False:
         return srm.reason
     holdout, treated = (total_of(cells, arms) for arms in ((sides.holdout,), sides.treated))
     arms = [holdout.arm(sides.holdout), treated.arm("personalized")]
-    return (
-        moving(shares) or _few(sides, holdout, treated) or _crossing(cells, holdout.n + treated.n) or apart_before(arms)
-    )
+    return _few(sides, holdout, treated) or _crossing(cells, holdout.n + treated.n) or apart_before(arms)
 
 
 def _few(sides: Sides, holdout: Total, treated: Total) -> str:
