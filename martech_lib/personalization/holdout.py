@@ -169,7 +169,7 @@ def priced(told: HoldoutReading, *, cost: float | None) -> HoldoutReading:
         brought=brought(conversions, revenue, treated=treated, cost=cost, value=told.terms.value),
         policies=policies_of(
             conversions, told.by_segment, users=users, value=told.value, level=told.level,
-            cost=None if cost is None else cost * users / treated, level=told.level,
+            cost=None if cost is None else cost * users / treated,
         ),
     )  # fmt: skip
     return replace(whole, reading_records=records_of(whole))
