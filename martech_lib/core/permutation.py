@@ -64,8 +64,9 @@ class Permuted(NamedTuple):
     """The test, and what it allows.
 
     Attributes:
-        difference: Of the means by user, the second less the first.
-        lift: Relative; without an upper end where the first arm's mean cannot be told from none.
+        difference: Of the means by user, the second less the first. An end is infinite where effects far out are not
+            rejected; then the interval says less than p does, and should not be shown.
+        lift: Relative; its ends as those of the difference.
         draws: How many deals.
     """
 
