@@ -5,6 +5,9 @@ supposed, the second arm's values are divided by it, which leaves nothing nothin
 values of the first arm and a sum of those of the second. So both are kept apart, and one deal of the values answers
 for every lift: an interval costs no more deals than a test.
 
+What is not rejected need not hang together where values are few: an end is sought from no effect on where the test
+allows for none, and before it where it does not, so that test and interval say the same.
+
 The test is studentised: it compares means also where the arms differ otherwise (in spread, in how many are worth
 something), for which a plain permutation test is wrong. Both tails are held to half the error each.
 
@@ -65,7 +68,7 @@ class Permuted(NamedTuple):
 
     Attributes:
         difference: Of the means by user, the second less the first. An end is infinite where effects far out are not
-            rejected; then the interval says less than p does, and should not be shown.
+            rejected.
         lift: Relative; its ends as those of the difference.
         draws: How many deals.
     """
@@ -189,7 +192,9 @@ def _ends(tails: Tails, middle: float, error: float) -> tuple[float, float]:
 
 
 def _end(is_allowed: Callable[[float], bool], inner: float, outer: float) -> float:
-    """Where what is allowed ends, going outwards."""
+    """Where what is allowed ends, going outwards; on the side of no effect that the test is on."""
+    if min(inner, outer) < 0 < max(inner, outer):
+        inner, outer = (0.0, outer) if is_allowed(0.0) else (inner, 0.0)
     if is_allowed(outer):
         return math.copysign(math.inf, outer - inner)
     for _ in range(HALVINGS):
