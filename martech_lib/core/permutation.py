@@ -5,9 +5,6 @@ supposed, the second arm's values are divided by it, which leaves nothing nothin
 values of the first arm and a sum of those of the second. So both are kept apart, and one deal of the values answers
 for every lift: an interval costs no more deals than a test.
 
-What is not rejected need not hang together where values are few: an end is sought from no effect on where the test
-allows for none, and before it where it does not, so that test and interval say the same.
-
 The test is studentised: it compares means also where the arms differ otherwise (in spread, in how many are worth
 something), for which a plain permutation test is wrong. Both tails are held to half the error each.
 
@@ -67,9 +64,8 @@ class Permuted(NamedTuple):
     """The test, and what it allows.
 
     Attributes:
-        difference: Of the means by user, the second less the first. An end is infinite where effects far out are not
-            rejected.
-        lift: Relative; its ends as those of the difference.
+        difference: Of the means by user, the second less the first.
+        lift: Relative; without an upper end where the first arm's mean cannot be told from none.
         draws: How many deals.
     """
 
@@ -192,9 +188,7 @@ def _ends(tails: Tails, middle: float, error: float) -> tuple[float, float]:
 
 
 def _end(is_allowed: Callable[[float], bool], inner: float, outer: float) -> float:
-    """Where what is allowed ends, going outwards; on the side of no effect that the test is on."""
-    if min(inner, outer) < 0 < max(inner, outer):
-        inner, outer = (0.0, outer) if is_allowed(0.0) else (inner, 0.0)
+    """Where what is allowed ends, going outwards."""
     if is_allowed(outer):
         return math.copysign(math.inf, outer - inner)
     for _ in range(HALVINGS):
