@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 
 from martech_lib.core.arm_sums import Row, without_dust
-from martech_lib.core.engine import is_in_duckdb
+from martech_lib.core.engine import first_text, is_in_duckdb
 from martech_lib.core.errors import UserError
 from martech_lib.core.log_intake import as_table, blank, refuse_two_clocks, same_users, typed, with_column
 
@@ -125,8 +125,8 @@ def _first(usable: ir.Table) -> ir.Table:
     words = [name for name in usable.columns if name not in ("user_id", "arm", "at", "p")]
     there = usable.select("user_id", "p", *words, then="at")
     beside = once.join(there, [once.user_id == there.user_id, once["at"] == there.then])
-    told = {name: beside[name].min() for name in ("p", *words)}
-    return beside.group_by("user_id", "arm", "at", "rows").aggregate(**told)
+    told = {name: first_text(beside[name]) for name in words}
+    return beside.group_by("user_id", "arm", "at", "rows").aggregate(p=beside.p.min(), **told)
 
 
 def parts_of(users: int, outcomes: ir.Table) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import ibis
 from ibis.common.exceptions import IbisError
 
 from martech_lib.core.database import in_utc
-
-if TYPE_CHECKING:
-    import ibis
 
 DUCKDB, POSTGRES = "duckdb", "postgres"
 
@@ -26,6 +24,23 @@ def day_of(time: Any) -> Any:
     """The day of a time, in UTC where it has a zone; engines but DuckDB and PostgreSQL go by the connection's clock."""
     has_clock = is_in_duckdb(time) or engine_of(time) == POSTGRES
     return (in_utc(time, "UTC") if has_clock and time.type().timezone is not None else time).date()
+
+
+def first_text(texts: Any) -> Any:
+    """The first of texts by their bytes. PostgreSQL would take it by the rules of a language; hex has none."""
+    if engine_of(texts) != POSTGRES:
+        return texts.min()
+    least = _called("encode", "string")(_called("convert_to", "binary")(texts, "UTF8"), "hex").min()
+    return _called("convert_from", "string")(_called("decode", "binary")(least, "hex"), "UTF8")
+
+
+def _called(name: str, gives: str) -> Any:
+    """A function of the engine's of something and a word."""
+    takes = "string" if name in ("convert_to", "decode") else "binary"
+    return ibis.udf.scalar.builtin(_body, name=name, signature=((takes, "string"), gives))
+
+
+def _body(of: Any, word: Any) -> Any: ...
 
 
 def is_in_duckdb(expression: ibis.Expr) -> bool:

@@ -90,14 +90,12 @@ def cells_of(
     found = placed(logs.assignments.mutate(segment=logs.assignments.segment.fill_null("").strip()))
     by_day = _by_day(found.put)
     known, latest = seen(logs.outcomes)
-    counted = _Asked(endpoint, window_days, bool(by_day["n_p"].any()))
+    counted = _Asked(endpoint, window_days)
     parts = parts_of(found.users, known) if len(by_day) else 0
-    tables = [_cells(part_of(found.put, i, parts), part_of(known, i, parts), counted) for i in range(parts)]
+    tables = _tables(found.put, known, counted, parts=parts)
     grid = _grid(tables)
     if not np.isfinite(grid[["y", "yy", "yp"]].to_numpy(dtype=np.float64)).all():
-        tables = [
-            _cells(part_of(found.put, i, parts), part_of(guarded(known), i, parts), counted) for i in range(parts)
-        ]
+        tables = _tables(found.put, guarded(known), counted, parts=parts)
         grid = _grid(tables)
     n, early, late = int(by_day["n"].sum()), int(grid["early"].sum()), int(grid["late"].sum())
     users = grid[grid["arm"].notna()].reset_index(drop=True)
@@ -119,11 +117,10 @@ def cells_of(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is counted: the event, the window, and whether anything is known from before."""
+    """What is counted: the event and the window."""
 
     endpoint: str
     window_days: float | None
-    has_past: bool
 
 
 def _by_day(put: ir.Table) -> pd.DataFrame:
@@ -152,7 +149,7 @@ def _cells(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> pa.Table:
     users = _by_user(put, outcomes, asked)
     arms = put.select("user_id", "arm", "segment", "at", "p")
     each = users.left_join(arms, users.who == arms.user_id)
-    p = each.p.fill_null(0.0) if asked.has_past else ibis.literal(0.0)
+    p = each.p.fill_null(0.0)  # no literal where nothing is known: to PostgreSQL 0.0 alone is a decimal
     has_converted = each.converted_at.notnull()
     y = (each.y.abs() <= DUST * each.size).ifelse(0.0, each.y).fill_null(0.0)
     each = each.mutate(day=day_of(each["at"]), converted_on=day_of(each.converted_at), y=y, p=p)
@@ -191,12 +188,12 @@ def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
         converted_at=of.ts.min(where=of.event.isin([*spellings(asked.endpoint)])),
         y=of.value.sum(),
         size=of.value.abs().sum(),
-        refunds=of.count(where=of.value < 0),
+        refunds=of.count(where=(of.value < 0).fill_null(False)),
     )
 
 
 def _count(of: ir.Table, events: Sequence[str]) -> Any:
-    return of.count(where=of.event.isin([*events]))
+    return of.count(where=of.event.isin([*events]).fill_null(False))  # Spark counts nothing as null
 
 
 def _grid(tables: Sequence[pa.Table]) -> pd.DataFrame:
