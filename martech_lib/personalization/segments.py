@@ -201,11 +201,15 @@ def _shrunken(lines: Sequence[Segment], *, level: float) -> tuple[list[Segment],
 
 
 def _log_of(holdout: Count, treated: Count) -> tuple[float, float]:
-    """Logarithm of the ratio of two rates and its standard error; half a user more where nobody converted."""
-    more = 0.0 if holdout.hits and treated.hits else 0.5
-    hits, n = (holdout.hits + more, treated.hits + more), (holdout.n + more, treated.n + more)
+    """Logarithm of the ratio of two rates and its standard error.
+
+    Where nobody or everybody of an arm converted, each has half a user more who did and half a one who did not: such a
+    rate would have no error.
+    """
+    more = 0.0 if all(0 < of.hits < of.n for of in (holdout, treated)) else 0.5
+    hits, n = (holdout.hits + more, treated.hits + more), (holdout.n + 2 * more, treated.n + 2 * more)
     log = math.log(hits[1] / n[1]) - math.log(hits[0] / n[0])
-    return log, math.sqrt(max(sum(1 / h - 1 / m for h, m in zip(hits, n, strict=True)), 1e-12))
+    return log, math.sqrt(sum(1 / h - 1 / m for h, m in zip(hits, n, strict=True)))
 
 
 def _differ(lines: Sequence[Segment]) -> float:
