@@ -188,7 +188,12 @@ def _ends(tails: Tails, middle: float, error: float) -> tuple[float, float]:
 
 
 def _end(is_allowed: Callable[[float], bool], inner: float, outer: float) -> float:
-    """Where what is allowed ends, going outwards."""
+    """Where what is allowed ends, going outwards.
+
+    No effect is looked at first: few deals may allow and refuse by turns, and interval and test must say the same.
+    """
+    if min(inner, outer) < 0 < max(inner, outer):
+        inner, outer = (0.0, outer) if is_allowed(0.0) else (inner, 0.0)
     if is_allowed(outer):
         return math.copysign(math.inf, outer - inner)
     for _ in range(HALVINGS):
