@@ -38,8 +38,10 @@ KEY_METRICS = (
     "attribution.agreement_w",
     "experiments.shipped_per_quarter",
     "experiments.winners_held",
+    "personalization.programs_won",
+    "personalization.incremental_conversions",
 )
-MOST_TILES = 12
+MOST_TILES = 16
 
 
 class Link(NamedTuple):

@@ -135,6 +135,25 @@ def test_the_planner_shows_every_chart_and_three_numbers_move_one(
     assert page.outside == []
 
 
+def test_the_holdouts_show_every_chart_and_another_programme_is_read(
+    visit: Callable[..., SimpleNamespace], lab_of_journeys: str
+) -> None:
+    page = visit(width=1280, height=1600)
+    shown = page.page
+    run_all(shown, lab_of_journeys, "4-personalization-holdout")
+    assert shown.locator(".jp-mod-error").count() == 0
+    assert scrolled(shown) == 7
+    shown.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 2600 }")
+    chosen = shown.locator(".widget-dropdown", has_text="Programme").locator("select")
+    chosen.scroll_into_view_if_needed()
+    chosen.select_option("push copy")
+    shown.wait_for_function(
+        "() => [...document.querySelectorAll('.wb-say')].filter(e => e.textContent.startsWith('Push copy')).length > 1",
+        timeout=30_000,
+    )
+    assert page.outside == []
+
+
 def test_the_home_notebook_runs(visit: Callable[..., SimpleNamespace], lab: str) -> None:
     page = visit(width=1280, height=1200)
     run_all(page.page, lab, "0-home")

@@ -30,7 +30,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Path:
 def attributed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The attribution page of a company with logs."""
     out = tmp_path_factory.mktemp("attributed")
-    return report(str(places.sample_dir() / "fitness"), out=out, only=["2-attribution-triangulation"])
+    return report(
+        str(places.sample_dir() / "fitness"), out=out, only=["2-attribution-triangulation", "4-personalization-holdout"]
+    )
 
 
 def pages(folder: Path) -> list[Path]:
@@ -61,6 +63,7 @@ def test_pages_draw_everything_and_ask_for_nothing(
         ("made", "1-stack-audit", 5),
         ("made", "3-experiment-planner", 7),
         ("attributed", "2-attribution-triangulation", 11),
+        ("attributed", "4-personalization-holdout", 7),
     ],
 )
 def test_every_figure_says_in_words_what_it_shows(
