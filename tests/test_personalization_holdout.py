@@ -220,6 +220,15 @@ def test_one_user_who_brings_much_is_read_with_and_without() -> None:
     assert plain.without_largest is None and not any("One user" in note for note in plain.notes)
 
 
+def test_users_who_bring_much_in_both_arms_are_both_taken_out() -> None:
+    arms = EVEN[0]._replace(values=[*[10.0] * 49, 400.0]), EVEN[1]._replace(values=[*[10.0] * 59, 500.0])
+    put, happened = logs(*arms)
+    told = read(put, happened)
+    assert sum("it is read with and without that user" in note for note in told.notes) == 2
+    plain = read(*(table[~table["user_id"].isin([49, 559])] for table in (put, happened)))
+    assert told.without_largest.difference == pytest.approx(plain.endpoint("revenue").difference, rel=1e-9)
+
+
 def test_without_the_largest_user_the_past_of_that_user_is_not_used() -> None:
     rng = np.random.default_rng(1)
     before = rng.normal(50, 10, 1_000).round(2)

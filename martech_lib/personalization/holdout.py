@@ -198,14 +198,13 @@ def _value(holdout: Total, treated: Total, terms: Terms) -> float | None:
 
 
 def _without_largest(holdout: Total, treated: Total, *, level: float, seed: int) -> Endpoint | None:
-    """Revenue without the user who brought most; None where nobody brought as much."""
-    arms = [holdout, treated]
-    tops = [float(arm.values[-1]) if len(arm.values) else 0.0 for arm in arms]
-    place = max((0, 1), key=lambda at: tops[at] / arms[at].y if arms[at].y > 0 else 0.0)
-    if arms[place].y <= 0 or tops[place] < LARGE * arms[place].y or arms[place].n <= FEWEST:
-        return None
-    arms[place] = arms[place].without_largest()
-    return revenue_of(*arms, level=level, seed=seed)
+    """Revenue without the user who brought most, of each arm where that is much; None where nobody brought as much."""
+    arms = [one.without_largest() if _has_large(one) else one for one in (holdout, treated)]
+    return revenue_of(*arms, level=level, seed=seed) if _has_large(holdout) or _has_large(treated) else None
+
+
+def _has_large(of: Total) -> bool:
+    return of.y > 0 and len(of.values) > 0 and of.n > FEWEST and bool(of.values[-1] >= LARGE * of.y)
 
 
 def _at_any_time(of: Endpoint, level: float) -> Endpoint:
