@@ -96,13 +96,17 @@ def _weeks(cells: Cells, sides: Sides, *, level: float, window_days: float | Non
     if end is None:
         return
     last = math.ceil(window_days / WEEK) if window_days else MOST_WEEKS
-    counts = []
+    counts: list[tuple[Count, ...]] = []
     for week in range(1, min(last, MOST_WEEKS) + 1):
+        # The last day of a window belongs to its last week: it began at the hour of the assignment.
+        days = WEEK * (week - 1), math.ceil(window_days) + 1 if window_days and week == last else WEEK * week
         until = end - timedelta(days=min(WEEK * week, window_days or WEEK * week))
-        pair = tuple(_in_week(cells, arms, week, until) for arms in ((sides.holdout,), sides.treated))
-        if not all(of.n for of in pair) or not sum(of.hits for of in pair):
+        pair = tuple(_between(cells, arms, days, until) for arms in ((sides.holdout,), sides.treated))
+        if not all(of.n for of in pair):
             break
         counts.append(pair)
+    while counts and not sum(of.hits for of in counts[-1]):
+        counts.pop()
     of_each = 1 - (1 - level) / max(len(counts), 1)
     for week, (holdout, treated) in enumerate(counts, start=1):
         few = int(min(holdout.hits, treated.hits))
@@ -112,11 +116,12 @@ def _weeks(cells: Cells, sides: Sides, *, level: float, window_days: float | Non
             yield Week(week, holdout, treated, score_lift(holdout, treated, level=of_each))
 
 
-def _in_week(cells: Cells, arms: tuple[str, ...], week: int, until: date) -> Count:
+def _between(cells: Cells, arms: tuple[str, ...], days: tuple[int, int], until: date) -> Count:
+    """First conversions from one day since assignment to before another, of those assigned until then."""
     put = cells.by_day[cells.by_day["arm"].isin([*arms]) & (cells.by_day["day"] <= until)]
     there = cells.grid[cells.grid["arm"].isin([*arms]) & (cells.grid["day"] <= pd.Timestamp(until))]
     after = (there["converted_on"] - there["day"]).dt.days
-    own = (after >= WEEK * (week - 1)) & (after < WEEK * week)
+    own = (after >= days[0]) & (after < days[1])
     return Count(float(there.loc[own, "users"].sum()), float(put["n"].sum()))
 
 
@@ -166,9 +171,24 @@ def any_time_lift(holdout: Count, treated: Count, *, whole: float, level: float)
     known = information(holdout, treated)
     se = 1 / math.sqrt(known)
     log = math.log(treated.rate / holdout.rate)
-    half = sequence_z(min(1.0, known / whole), alpha=1 - level) * se
-    p = 2 * normal_cdf(-abs(log) / se)
+    share = min(1.0, known / whole)
+    half = sequence_z(share, alpha=1 - level) * se
+    p = _any_time_p(abs(log) / se, share)
     return Difference(math.expm1(log), se, math.expm1(log - half), math.expm1(log + half), p)
+
+
+def _any_time_p(z: float, share: float) -> float:
+    """The least error at which a confidence sequence leaves no effect out."""
+    from scipy.optimize import brentq
+
+    least, most = 1e-12, 1 - 1e-9
+
+    def lacks(alpha: float) -> float:
+        return z - sequence_z(share, alpha=alpha)
+
+    if lacks(most) < 0:
+        return 1.0
+    return float(brentq(lacks, least, most)) if lacks(least) < 0 else least
 
 
 def information(holdout: Count, treated: Count) -> float:

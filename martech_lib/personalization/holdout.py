@@ -24,13 +24,14 @@ from martech_lib.personalization.notes import notes_of
 from martech_lib.personalization.reading import UNKNOWN, HoldoutReading, Terms
 from martech_lib.personalization.records import records_of
 from martech_lib.personalization.rollout import policies_of
-from martech_lib.personalization.segments import segments_of
+from martech_lib.personalization.segments import Segments, segments_of
 from martech_lib.personalization.totals import Total, total_of
 from martech_lib.personalization.verdict import Seen, headline_of, refused
 
 OPEN = 0.1  # share of users whose window may still be open
 OVER = 0.8  # of a window, from which it counts as over: nobody converts on its last day alone
 UNSPLIT = SampleRatio(math.nan, None, {}, {}, reason="nothing was counted")
+UNRIPE = Segments((), math.nan, 0, 0.0, advice="segments are read when the windows are over")
 INTERIM = "revenue is read when the windows are over"
 ANY_TIME = "confidence sequence of the log ratio, for a look before the end"
 
@@ -142,8 +143,8 @@ def _read(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio) -> Holdou
         headline=headline_of(asked.program, seen),
         endpoints=tuple(one for one in (conversions, clicks, revenue) if one is not None),
         without_largest=None if is_interim else _without_largest(holdout, treated, level=level, seed=asked.seed),
-        by_segment=segments_of(cells, sides, level=level, declared=terms.segments),
-        between=between_arms(cells, sides, level=level),
+        by_segment=UNRIPE if is_interim else segments_of(cells, sides, level=level, declared=terms.segments),
+        between=() if is_interim else between_arms(cells, sides, level=level),
         course=course_of(cells, sides, level=level, window_days=asked.window_days),
         notes=notes_of(cells, sides, srm, (holdout, treated), is_interim=is_interim),
         value=_value(holdout, treated, terms),

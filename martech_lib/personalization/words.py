@@ -109,7 +109,9 @@ def segments(told: HoldoutReading) -> str:
     """For whom it worked."""
     found = told.by_segment
     if not found.compared:
-        return "No segments could be compared." if told.headline.verdict != "refused" else ""
+        if told.headline.verdict == "refused":
+            return ""
+        return f"{found.advice[:1].upper()}{found.advice[1:]}." if told.is_interim else "No segments could be compared."
     gains = [line for line in found.compared if line.is_found and _rises(line)]
     losses = [line for line in found.compared if line.is_found and not _rises(line)]
     parts = [_differ(found.differ, len(found.compared))]

@@ -184,7 +184,8 @@ class PersonalizationState:
                 "because its holdout said so, or left it open."
             ),
             primary_metric="conversion rate", baseline=self.question.baseline, mde=self.question.lift, relative=True,
-            weekly_units=self.question.weekly_users, split=(share, 1 - share),
+            weekly_units=self.question.weekly_users, split=(share, 1 - share), variables_changed=1,
+            downstream_metric="revenue per user", guardrail_metrics="unsubscribe rate",
         )  # fmt: skip
 
     def link(self) -> str:
