@@ -39,11 +39,12 @@ def make(users: int, folder: Path) -> None:
 
 def write(users: int, folder: Path) -> None:
     """Draw both logs part by part, each part with a seed of its own."""
-    _written(_assignments(users), folder / "assignments")
-    _written(_outcomes(users), folder / "outcomes")
+    written(_assignments(users), folder / "assignments")
+    written(_outcomes(users), folder / "outcomes")
 
 
-def _written(parts: Iterator[pa.Table], folder: Path) -> None:
+def written(parts: Iterator[pa.Table], folder: Path) -> None:
+    """Write the parts as one file in a folder of its own."""
     folder.mkdir(parents=True)
     first = next(parts)
     with pq.ParquetWriter(folder / "0.parquet", first.schema) as writer:
@@ -65,7 +66,7 @@ def _assignments(users: int) -> Iterator[pa.Table]:
                 "program": pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(who), dtype=np.int8)), ["checkout"]),
                 "user_id": who,
                 "arm": arms,
-                "assigned_at": _as_times(times),
+                "assigned_at": as_times(times),
                 "pre_value": np.round(rng.gamma(1, 20, len(who)), 2),
             }
         )
@@ -82,14 +83,14 @@ def _outcomes(users: int) -> Iterator[pa.Table]:
         yield pa.table(
             {
                 "user_id": rng.integers(0, users, here),
-                "ts": _as_times(times),
+                "ts": as_times(times),
                 "event": pa.DictionaryArray.from_arrays(pa.array(event), list(EVENTS)),
                 "value": np.round(np.array(WORTH)[event] * rng.gamma(2, 25, here), 2),
             }
         )
 
 
-def _as_times(seconds: np.ndarray) -> pa.Array:
+def as_times(seconds: np.ndarray) -> pa.Array:
     """Seconds as timestamps."""
     return pa.array((seconds * 1_000_000).astype("int64"), pa.timestamp("us"))
 

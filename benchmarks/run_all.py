@@ -8,7 +8,7 @@ import sys
 
 from timing import RESULTS, ROOT, markdown
 
-SCRIPTS = ("startup", "audit", "attribution", "triangulation", "planner", "readout", "report", "app")
+SCRIPTS = ("startup", "audit", "attribution", "triangulation", "planner", "readout", "holdout", "report", "app")
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 
 

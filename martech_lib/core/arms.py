@@ -58,7 +58,7 @@ def counted(
     found = placed(logs.assignments)
     put = found.put
     by_day = _by_day(put)
-    outcomes, latest = seen(logs.outcomes)
+    outcomes, latest, *_ = seen(logs.outcomes)
     if not by_day["n_p"].any():
         put = put.drop("p")
     elif (by_day["n_p"] < by_day["n"]).any():

@@ -145,16 +145,35 @@ def part_of(table: ir.Table, part: int, parts: int) -> ir.Table:
     return table.filter((number & (parts - 1)) == part)
 
 
-def seen(outcomes: ir.Table) -> tuple[ir.Table, datetime | None]:
-    """The outcomes, guarded where a value is seen to be unknown, and the latest time.
+class Looked(NamedTuple):
+    """Outcomes after one look at them.
+
+    Attributes:
+        outcomes: The outcomes, guarded where a value is seen to be unknown.
+        latest: The latest time.
+        rows: How many there are.
+        has_negative: Whether a value may be below 0.
+    """
+
+    outcomes: ir.Table
+    latest: datetime | None
+    rows: int
+    has_negative: bool
+
+
+def seen(outcomes: ir.Table) -> Looked:
+    """Look at the outcomes once.
 
     Guarding 50M values takes a tenth of all; files note down their least and largest value, but pass over NaN.
     """
     ts, value = outcomes.ts, outcomes.value
-    found = row_of(outcomes.aggregate(latest=ts.max(), low=value.min(), high=value.max(), given=value.count()))
+    ends = {"latest": ts.max(), "low": value.min(), "high": value.max()}
+    found = row_of(outcomes.aggregate(rows=outcomes.count(), given=value.count(), **ends))
     bounds = (found["low"], found["high"])  # Spark has none where there is a NaN
     are_known = not found["given"] or all(bound is not None and abs(bound) <= LARGEST for bound in bounds)
-    return outcomes if are_known else guarded(outcomes), instant(found["latest"])
+    has_negative = bool(found["given"]) and (found["low"] is None or not found["low"] >= 0)
+    fit = outcomes if are_known else guarded(outcomes)
+    return Looked(fit, instant(found["latest"]), int(found["rows"]), has_negative)
 
 
 def guarded(outcomes: ir.Table) -> ir.Table:

@@ -124,23 +124,26 @@ def _as_lift(log: float) -> float:
 
 def _error(arm: Worth) -> float:
     """Variance of an arm's mean."""
-    squares, mean = float(arm.values @ arm.values), arm.mean
+    squares, mean = float(np.square(arm.values).sum()), arm.mean
     apart = squares - arm.n * mean * mean
     return apart / (arm.n - 1) / arm.n if apart > DUST * squares else 0.0
 
 
 def _dealt(control: Worth, treated: Worth, draws: int, rng: np.random.Generator) -> _Dealt:
     """Deal the values: the smaller arm gets each number of them as often as chance has it, and each one alike."""
-    first = len(control.values)
-    table = np.zeros((first + len(treated.values), 4))
-    table[:first, 0], table[:first, 2] = control.values, control.values**2
-    table[first:, 1], table[first:, 3] = treated.values, treated.values**2
+    worth = np.concatenate([control.values, treated.values])
+    is_first = np.arange(len(worth)) < len(control.values)
+    columns = np.where(is_first, worth, 0.0), np.where(is_first, 0.0, worth)
     n = min(control.n, treated.n)
-    many = rng.hypergeometric(len(table), control.n + treated.n - len(table), n, size=draws)
-    got = np.empty((draws, 4))
+    many = rng.hypergeometric(len(worth), control.n + treated.n - len(worth), n, size=draws)
+    got = np.empty((4, draws))
     for draw, count in enumerate(many.tolist()):
-        table.take(rng.choice(len(table), count, replace=False, shuffle=False), axis=0).sum(axis=0, out=got[draw])
-    return _Dealt(control, treated, Part(*got.T), Part(*table.sum(axis=0)))
+        places = rng.choice(len(worth), count, replace=False, shuffle=False)
+        for of, column in enumerate(columns):
+            dealt = column.take(places)
+            got[of, draw], got[of + 2, draw] = dealt.sum(), np.square(dealt, out=dealt).sum()
+    whole = Part(*(column.sum() for column in columns), *(np.square(column).sum() for column in columns))
+    return _Dealt(control, treated, Part(*got), whole)
 
 
 def _tails(dealt: _Dealt, log: float, *, is_lift: bool) -> tuple[float, float]:

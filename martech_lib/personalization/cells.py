@@ -89,8 +89,8 @@ def cells_of(
     logs = taken(assignments, outcomes, program, words=("segment",))
     found = placed(logs.assignments.mutate(segment=logs.assignments.segment.fill_null("").strip()))
     by_day = _by_day(found.put)
-    known, latest = seen(logs.outcomes)
-    counted = _Asked(endpoint, window_days)
+    known, latest, rows, has_negative = seen(logs.outcomes)
+    counted = _Asked(endpoint, window_days, has_negative)
     parts = parts_of(found.users, known) if len(by_day) else 0
     tables = _tables(found.put, known, counted, parts=parts)
     grid = _grid(tables)
@@ -108,7 +108,7 @@ def cells_of(
         early=early,
         late=late,
         unusable=found.unusable,
-        unknown=_unknown(assignments, outcomes, early + late + int(users["events"].sum())),
+        unknown=_unknown(assignments, outcomes) if rows > early + late + int(users["events"].sum()) else 0,
         first=instant(by_day["first"].min()),
         last=instant(by_day["last"].max()),
         latest=latest,
@@ -117,10 +117,11 @@ def cells_of(
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is counted: the event and the window."""
+    """What is counted: the event, the window, and whether there may be refunds, which else no user has."""
 
     endpoint: str
     window_days: float | None
+    has_refunds: bool
 
 
 def _by_day(put: ir.Table) -> pd.DataFrame:
@@ -151,7 +152,7 @@ def _cells(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> pa.Table:
     each = users.left_join(arms, users.who == arms.user_id)
     p = each.p.fill_null(0.0)  # no literal where nothing is known: to PostgreSQL 0.0 alone is a decimal
     has_converted = each.converted_at.notnull()
-    y = (each.y.abs() <= DUST * each.size).ifelse(0.0, each.y).fill_null(0.0)
+    y = ((each.y.abs() <= DUST * each.size).ifelse(0.0, each.y) if asked.has_refunds else each.y).fill_null(0.0)
     each = each.mutate(day=day_of(each["at"]), converted_on=day_of(each.converted_at), y=y, p=p)
     cells = each.group_by(*KEYS).aggregate(
         early=each.early.sum(),
@@ -164,7 +165,7 @@ def _cells(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> pa.Table:
         yy=(each.y * each.y).sum(),
         yp=(each.y * each.p).sum(),
         cp=has_converted.ifelse(each.p, 0.0).sum(),
-        refunds=each.refunds.sum(),
+        refunds=each.refunds.sum() if asked.has_refunds else ibis.literal(0, "int64"),
         values=each.y.collect(where=each.y != 0),
     )
     return cells.to_pyarrow()
@@ -179,6 +180,9 @@ def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
         is_late, counts = beside.ts > end, counts & (beside.ts <= end)
     who = counts.ifelse(beside.user_id, ibis.null(beside.user_id.type()))
     of = beside.select("event", "value", "ts", who=who, is_early=is_early, is_late=is_late)
+    below: dict[str, Any] = {}
+    if asked.has_refunds:
+        below = {"size": of.value.abs().sum(), "refunds": of.count(where=(of.value < 0).fill_null(False))}
     return of.group_by("who").aggregate(
         early=of.count(where=of.is_early),
         late=of.count(where=of.is_late),
@@ -187,8 +191,7 @@ def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
         shown=_count(of, IMPRESSIONS),
         converted_at=of.ts.min(where=of.event.isin([*spellings(asked.endpoint)])),
         y=of.value.sum(),
-        size=of.value.abs().sum(),
-        refunds=of.count(where=(of.value < 0).fill_null(False)),
+        **below,
     )
 
 
@@ -220,9 +223,7 @@ def _values(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return whole.sort_values(["arm", "segment", "y"], ignore_index=True)
 
 
-def _unknown(assignments: Any, outcomes: Any, counted: int) -> int:
-    """Outcomes of users whom no assignment names; looked for only where not all outcomes were counted."""
+def _unknown(assignments: Any, outcomes: Any) -> int:
+    """Outcomes of users whom no assignment names."""
     logs = taken(assignments, outcomes, None)
-    if logs.outcomes.count().execute() == counted:
-        return 0
     return int(logs.outcomes.anti_join(logs.assignments, "user_id").count().execute())
