@@ -77,7 +77,7 @@ def says(shown: Any, words: str) -> None:
 
 
 def given(shown: Any, table: str) -> Any:
-    return shown.locator(".mw-upload", has_text=f"Upload {table}")
+    return shown.locator(".mw-upload").filter(has=shown.locator(f"input[aria-label^='Upload {table}']"))
 
 
 def test_each_programme_is_told_for_what_it_is(visit: Callable[..., SimpleNamespace], address: str) -> None:
