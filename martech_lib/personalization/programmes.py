@@ -270,13 +270,15 @@ def _records(told: Programmes) -> Iterator[Reading]:
 def _findings(rows: Sequence[Programme]) -> Iterator[Finding]:
     """PE01: clicks that are told as a win, and no conversions behind them."""
     for row in rows:
-        if row.click_lift is None or row.click_lift <= 0 or row.verdict in (*WON, "harm", "refused", "nothing"):
+        if row.click_lift is None or row.click_lift <= 0 or row.verdict in WON:
             continue
-        without = row.verdict == "no holdout"
-        seen = "no holdout says what it brought" if without else "its holdout shows no conversions behind them"
-        evidence = f"claims {percent(row.click_lift, 0)} more clicks, and {seen}"
-        decision = "Re-evaluate"
-        yield Finding("PE01", row.program, "medium", evidence, decision, row.cost, source="programs, assignments")
+        behind = {
+            "no holdout": "no holdout says what it brought",
+            "refused": "its holdout cannot be read",
+            "harm": "its holdout shows harm",
+        }.get(row.verdict, "its holdout shows no conversions behind them")
+        evidence = f"claims {percent(row.click_lift, 0)} more clicks, and {behind}"
+        yield Finding("PE01", row.program, "medium", evidence, "Re-evaluate", row.cost, source="programs, assignments")
 
 
 def claims_in_words(row: Programme) -> str:
