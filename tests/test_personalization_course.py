@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from holdout_worlds import START, Group, logs, read
+from scipy.optimize import minimize
 from scipy.stats import norm
 
 from martech_lib.core.rates import Count, score_lift
@@ -137,12 +138,16 @@ def test_weeks_hold_all_at_once_and_those_of_few_are_refused() -> None:
     for week in weeks[:2]:
         assert week.lift == score_lift(week.holdout, week.treated, level=1 - 0.05 / 3)
     assert (weeks[2].lift, weeks[2].reason) == (None, "4 converters in an arm; at least 5 are needed")
-    assert told.course.trend.by_week is None
-    assert told.course.trend.reason.startswith("2 weeks could be compared; at least 3 are needed")
+    assert told.course.trend.by_week is not None  # no week is left out of it
     rows = told.readings.set_index(["metric", "segment"])
     assert rows.loc[("personalization.win-back.lift_by_week", "week 3"), "status"] == "refused"
-    assert rows.loc[("personalization.win-back.fading", ""), "status"] == "refused"
-    assert math.isnan(rows.loc[("personalization.win-back.fading", ""), "value"])
+
+
+def test_a_trend_of_two_weeks_or_of_few_converters_is_refused() -> None:
+    short, few = _trend(weeks_of([50, 40], [200, 150])), _trend(weeks_of([2, 1, 1], [20, 15, 10]))
+    assert (short.by_week, few.by_week) == (None, None) and math.isnan(short.p + few.p)
+    assert short.reason.startswith("2 weeks could be compared; at least 3 are needed")
+    assert few.reason.startswith("4 converters in an arm; at least 5 are needed")
 
 
 def weeks_of(held: Any, treated: Any, n: int = 4_000, m: int = 16_000) -> tuple[Week, ...]:
@@ -150,16 +155,24 @@ def weeks_of(held: Any, treated: Any, n: int = 4_000, m: int = 16_000) -> tuple[
     return tuple(Week(k, *pair, score_lift(*pair, level=0.95)) for k, pair in enumerate(pairs, start=1))
 
 
-def test_the_trend_is_the_weighted_line_through_the_log_ratios() -> None:
+def test_the_trend_is_the_slope_of_a_logistic_line_and_its_score_test() -> None:
+    """Of each week's converters, the share that is personalized: logit = log(users' odds) + a + slope x week."""
     weeks = weeks_of([200, 150, 100, 80], [1_100, 750, 430, 300])
-    logs_of = [math.log(week.treated.rate / week.holdout.rate) for week in weeks]
-    weights = [1 / sum(1 / of.hits - 1 / of.n for of in (week.holdout, week.treated)) for week in weeks]
-    slope, _ = np.polyfit([1, 2, 3, 4], logs_of, 1, w=np.sqrt(weights))
-    middle = np.average([1, 2, 3, 4], weights=weights)
-    spread = sum(w * (k - middle) ** 2 for k, w in enumerate(weights, start=1))
+    both = np.array([week.holdout.hits + week.treated.hits for week in weeks])
+    did, week_of, base = np.array([week.treated.hits for week in weeks]), np.arange(4) - 1.5, math.log(4)
+
+    def lacks(told: np.ndarray) -> float:
+        logit = base + told[0] + told[1] * week_of
+        return float(-(did * logit - both * np.logaddexp(0, logit)).sum())
+
+    best = minimize(lacks, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12}).x
+    share = did.sum() / both.sum()
+    weights = both * share * (1 - share)
+    middle = np.average(week_of, weights=weights)
+    z = ((week_of - middle) @ (did - both * share)) / math.sqrt(weights @ (week_of - middle) ** 2)
     trend = _trend(weeks)
-    assert trend.by_week == pytest.approx(math.expm1(slope), rel=1e-9)
-    assert trend.p == pytest.approx(2 * norm.sf(abs(slope) * math.sqrt(spread)), rel=1e-9)
+    assert trend.by_week == pytest.approx(math.expm1(best[1]), rel=1e-5)
+    assert trend.p == pytest.approx(2 * norm.sf(abs(z)), rel=1e-6)
 
 
 def test_the_trend_test_errs_as_often_as_told() -> None:

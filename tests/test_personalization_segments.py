@@ -80,8 +80,8 @@ def test_segments_are_read_as_the_whole_is() -> None:
     assert dict(rows["status"])["loyal"] == "info"
 
 
-def test_the_test_of_one_lift_is_the_likelihood_ratio() -> None:
-    """Twice what four rates and one ratio lack beside eight rates, chi-square with three degrees of freedom."""
+def test_the_test_of_one_lift_is_pearsons_chi_square() -> None:
+    """Converters and others of eight arms beside four rates and one ratio that fit best; three degrees of freedom."""
 
     def lacks(told: np.ndarray) -> float:
         bases, ratio = 1 / (1 + np.exp(-told[:4])), math.exp(told[4])
@@ -93,11 +93,12 @@ def test_the_test_of_one_lift_is_the_likelihood_ratio() -> None:
         return total
 
     start = np.append([math.log(h / (n - h)) for (n, h), _ in SEGMENTS.values()], 0.3)
-    least = minimize(lacks, start, method="Nelder-Mead", options={"maxiter": 20_000, "xatol": 1e-9, "fatol": 1e-11}).fun
-    own = -sum(
-        hits * math.log(hits / n) + (n - hits) * math.log1p(-hits / n) for both in SEGMENTS.values() for n, hits in both
-    )
-    assert told_of(SEGMENTS).by_segment.differ == pytest.approx(chi2.sf(2 * (least - own), 3), rel=1e-5)
+    best = minimize(lacks, start, method="Nelder-Mead", options={"maxiter": 20_000, "xatol": 1e-9, "fatol": 1e-11}).x
+    misfit = 0.0
+    for base, both in zip(1 / (1 + np.exp(-best[:4])), SEGMENTS.values(), strict=True):
+        for rate, (n, hits) in zip((base, base * math.exp(best[4])), both, strict=True):
+            misfit += (hits - n * rate) ** 2 / (n * rate) + (hits - n * rate) ** 2 / (n - n * rate)
+    assert told_of(SEGMENTS).by_segment.differ == pytest.approx(chi2.sf(misfit, 3), rel=1e-4)
 
 
 @settings(max_examples=60)
@@ -115,34 +116,41 @@ def test_the_likelihood_under_a_ratio_is_the_best_of_one_rate(control: Count, tr
 
 
 def test_lifts_are_drawn_to_their_mean_as_by_hand() -> None:
-    """DerSimonian and Laird's spread from the log ratios and their variances, step by step."""
+    """Averaged over spreads from 0 to 1, step by step: how well each fits, and what is drawn where it is the true one."""
     logs_of, variances = [], []
     for (n, hits), (m, did) in SEGMENTS.values():
         logs_of.append(math.log((did / m) / (hits / n)))
         variances.append(1 / hits - 1 / n + 1 / did - 1 / m)
-    weights = [1 / v for v in variances]
-    total = sum(weights)
-    middle = sum(w * log for w, log in zip(weights, logs_of, strict=True)) / total
-    q = sum(w * (log - middle) ** 2 for w, log in zip(weights, logs_of, strict=True))
-    between = (q - 3) / (total - sum(w * w for w in weights) / total)
-    assert between > 0.05  # so that something is to be drawn
-    pooled = [1 / (v + between) for v in variances]
-    mean = sum(w * log for w, log in zip(pooled, logs_of, strict=True)) / sum(pooled)
+    chances, drawn = [], []
+    for step in range(41):
+        spread = step / 40
+        both = [v + spread**2 for v in variances]
+        sure = sum(1 / b for b in both)
+        mean = sum(log / b for log, b in zip(logs_of, both, strict=True)) / sure
+        fit = math.prod(
+            math.exp(-((log - mean) ** 2) / (2 * b)) / math.sqrt(b) for log, b in zip(logs_of, both, strict=True)
+        )
+        chances.append(fit / math.sqrt(sure) * math.exp(-(spread**2) / (2 * 0.5**2)))
+        own = [spread**2 / b for b in both]
+        middles = [o * log + (1 - o) * mean for o, log in zip(own, logs_of, strict=True)]
+        drawn.append([(x, o * v + (1 - o) ** 2 / sure) for x, o, v in zip(middles, own, variances, strict=True)])
+    chances = [chance / sum(chances) for chance in chances]
     told = told_of(SEGMENTS)
-    assert told.by_segment.spread == pytest.approx(math.sqrt(between), rel=1e-9)
+    assert told.by_segment.spread == pytest.approx(sum(c * k / 40 for k, c in enumerate(chances)), rel=1e-9)
     frame = told.segments.set_index("segment")
-    for name, log, v in zip(SEGMENTS, logs_of, variances, strict=True):
-        own = between / (between + v)
-        drawn = own * log + (1 - own) * mean
-        half = normal_quantile(0.975) * math.sqrt(own * v + (1 - own) ** 2 / sum(pooled))
-        ends = [math.expm1(end) for end in (drawn, drawn - half, drawn + half)]
+    for place, name in enumerate(SEGMENTS):
+        here = [each[place] for each in drawn]
+        middle = sum(c * x for c, (x, _) in zip(chances, here, strict=True))
+        variance = sum(c * (v + (x - middle) ** 2) for c, (x, v) in zip(chances, here, strict=True))
+        half = normal_quantile(0.975) * math.sqrt(variance)
+        ends = [math.expm1(end) for end in (middle, middle - half, middle + half)]
         assert frame.loc[name, ["shrunk", "shrunk_lower", "shrunk_upper"]].tolist() == pytest.approx(ends, rel=1e-9)
 
 
 def test_segments_that_do_not_differ_are_drawn_to_one() -> None:
     told = told_of(dict.fromkeys("abc", ((100, 20), (400, 100))))
     frame = told.segments
-    assert told.by_segment.spread == 0 and frame["shrunk"].to_list() == pytest.approx([0.25] * 3, rel=1e-9)
+    assert told.by_segment.spread < 0.2 and frame["shrunk"].to_list() == pytest.approx([0.25] * 3, rel=1e-9)
     assert told.by_segment.differ == pytest.approx(1.0, abs=1e-6)
     alone = told_of({"a": ((100, 20), (400, 100))})
     assert len(alone.segments) == 0 and math.isnan(alone.by_segment.differ)

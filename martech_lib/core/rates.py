@@ -78,11 +78,18 @@ def score_lift(control: Count, treated: Count, *, level: float) -> Difference:
     return Difference(ratio - 1, math.sqrt(sum(parts)), lower, upper, _p(control, treated))
 
 
-def log_likelihood_of_ratio(control: Count, treated: Count, ratio: float | None) -> float:
-    """Logarithm of the likelihood of two rates, the second `ratio` times the first; at their own ratio where None."""
-    base = control.rate if ratio is None else _best_under_ratio(control, treated, ratio)
-    other = treated.rate if ratio is None else min(ratio * base, 1.0)
-    return _log_likelihood(control, base) + _log_likelihood(treated, other)
+def log_likelihood_of_ratio(control: Count, treated: Count, ratio: float) -> float:
+    """Logarithm of the likelihood of two rates, the second `ratio` times the first."""
+    base = _best_under_ratio(control, treated, ratio)
+    return _log_likelihood(control, base) + _log_likelihood(treated, min(ratio * base, 1.0))
+
+
+def misfit_of_ratio(control: Count, treated: Count, ratio: float) -> float:
+    """Pearson's chi-square of two rates, the second `ratio` times the first."""
+    base = _best_under_ratio(control, treated, ratio)
+    rates = (base, min(ratio * base, 1.0))
+    of = zip((control, treated), rates, strict=True)
+    return sum((arm.hits - arm.n * rate) ** 2 / (arm.n * rate * (1 - rate)) for arm, rate in of if 0 < rate < 1)
 
 
 def _log_likelihood(count: Count, rate: float) -> float:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from martech_lib.core.rates import Count, score_lift
 from martech_lib.core.sequential import sequence_z
-from martech_lib.core.stats import Difference, normal_cdf
+from martech_lib.core.stats import Array, Difference, normal_cdf
 from martech_lib.personalization.arms import Sides
 from martech_lib.personalization.cells import Cells
 
@@ -25,6 +25,9 @@ MOST_WEEKS = 26  # since assignment, that are told apart
 FEWEST = 5  # converters in either arm, from which a week is compared
 CONVERTERS = 100  # in the holdout, below which no look is read
 FOR_TREND = 3  # weeks
+STEPS = 50  # halvings
+FAR = 20.0  # logarithm of a ratio beyond which none is looked for
+STEEPEST = 1.0  # change of a log ratio by week beyond which none is looked for
 
 
 class Week(NamedTuple):
@@ -204,20 +207,47 @@ def _until(cells: Cells, arms: tuple[str, ...], day: date) -> Count:
 
 
 def _trend(weeks: tuple[Week, ...]) -> Trend:
-    """The slope of the log ratio over the weeks, each by what it weighs."""
-    read = [week for week in weeks if week.lift is not None and _spread(week) > 0]
+    """Whether the ratio of both rates changes from week to week, by the score test of a slope.
+
+    Of those who convert in a week, how many were personalized is binomial, its odds those of the users times the
+    ratio. No week is left out for its few converters: those in which the holdout happens to have many would remain.
+    """
+    read = [week for week in weeks if week.holdout.hits + week.treated.hits]
     if len(read) < FOR_TREND:
         reason = f"{len(read)} weeks could be compared; at least {FOR_TREND} are needed to tell whether it fades"
         return Trend(None, math.nan, reason)
+    hits = np.array([(week.holdout.hits, week.treated.hits) for week in read])
+    if (few := int(hits.sum(axis=0).min())) < FEWEST:
+        reason = f"{few} converters in an arm; at least {FEWEST} are needed to tell whether it fades"
+        return Trend(None, math.nan, reason)
+    odds = np.array([week.treated.n / week.holdout.n for week in read])
+    both = hits.sum(axis=1)
+    share = _shares(hits, odds)
+    weights = both * share * (1 - share)
     when = np.array([week.week for week in read], dtype=np.float64)
-    logs = np.array([math.log(week.treated.rate / week.holdout.rate) for week in read])
-    weights = 1 / np.array([_spread(week) for week in read])
     when = when - weights @ when / weights.sum()
-    spread = float(weights @ when**2)
-    slope = float(weights @ (when * logs)) / spread
-    return Trend(math.expm1(slope), 2 * normal_cdf(-abs(slope) * math.sqrt(spread)))
+    score, spread = float(when @ (hits[:, 1] - both * share)), float(weights @ when**2)
+    return Trend(math.expm1(_slope(hits, odds, when)), 2 * normal_cdf(-abs(score) / math.sqrt(spread)))
 
 
-def _spread(week: Week) -> float:
-    """Variance of the log ratio of a week."""
-    return sum((1 - of.rate) / of.hits for of in (week.holdout, week.treated))
+def _slope(hits: Array, odds: Array, when: Array) -> float:
+    """Change of the logarithm of the ratio by week that fits best."""
+    from scipy.optimize import brentq
+
+    def score(slope: float) -> float:
+        return float(when @ (hits[:, 1] - hits.sum(axis=1) * _shares(hits, odds * np.exp(slope * when))))
+
+    if score(-STEEPEST) <= 0 or score(STEEPEST) >= 0:
+        return math.copysign(STEEPEST, score(0.0))
+    return float(brentq(score, -STEEPEST, STEEPEST, xtol=1e-9))
+
+
+def _shares(hits: Array, odds: Array) -> Array:
+    """Share of each week's converters that is personalized if only these odds differ from week to week."""
+    both, treated = hits.sum(axis=1), hits[:, 1].sum()
+    logs = np.log(odds)
+    low, high = -logs.max() - FAR, -logs.min() + FAR
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if both @ (1 / (1 + np.exp(-logs - middle))) < treated else (low, middle)
+    return np.asarray(1 / (1 + np.exp(-logs - low)))

@@ -1,7 +1,7 @@
 """Whom it worked for: effects by segment, held to one rate of false discoveries, and shrunken to what they share.
 
-Sources: Benjamini, Hochberg (1995), JRSS B 57(1); DerSimonian, Laird (1986), Controlled Clinical Trials 7(3) for the
-spread between segments; Fisher's exact test for each segment, for a segment's holdout is small.
+Sources: Benjamini, Hochberg (1995), JRSS B 57(1); Gelman (2006), Bayesian Analysis 1(3) for the spread between
+segments, over which shrunken lifts are averaged; Fisher's exact test for each segment, for its holdout is small.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from martech_lib.core.rates import Count, log_likelihood_of_ratio, score_difference, score_lift
+from martech_lib.core.rates import Count, log_likelihood_of_ratio, misfit_of_ratio, score_difference, score_lift
 from martech_lib.core.stats import Array, Difference, normal_quantile
 from martech_lib.personalization.arms import Sides
 from martech_lib.personalization.cells import Cells
@@ -24,6 +24,8 @@ FEWEST_SHOWN = 10  # users of a segment, below which nothing of it is shown
 FEWEST = 10  # users of a segment in an arm, below which it is not compared
 FIRST = (3, 5)  # segments to begin with
 NAMELESS = "no segment"
+SPREADS = np.linspace(0, 1, 41)  # of true log lifts between segments
+USUAL = 0.5  # scale of a spread before anything is seen: half-normal
 
 
 class Segment(NamedTuple):
@@ -61,7 +63,7 @@ class Segments(NamedTuple):
 
     Attributes:
         lines: One a segment, largest first.
-        differ: p-value of all segments having one lift (likelihood ratio); NaN where fewer than two are compared.
+        differ: p-value of all segments having one lift (Pearson's chi-square); NaN where fewer than two are compared.
         withheld: Segments of fewer than ten users, which are not shown.
         spread: Standard deviation of the true log lifts between segments, as estimated.
         advice: What to know about their number; "" where nothing.
@@ -182,22 +184,28 @@ def _adjusted(lines: Sequence[Segment], *, error: float) -> list[Segment]:
 
 
 def _shrunken(lines: Sequence[Segment], *, level: float) -> tuple[list[Segment], float]:
-    """Each lift drawn to their mean, the more the less its own users say."""
+    """Each lift drawn to their mean, the more the less its own users say; averaged over how far lifts may differ."""
     if len(lines) < 2:
         return [*lines], 0.0
     logs, errors = np.array([_log_of(line.holdout, line.treated) for line in lines]).T
-    variance = errors**2
-    weights = 1 / variance
-    middle = (weights @ logs) / weights.sum()
-    excess = weights @ (logs - middle) ** 2 - (len(lines) - 1)
-    between = max(0.0, float(excess / (weights.sum() - (weights @ weights) / weights.sum())))
-    together = 1 / (variance + between)
-    mean, of_mean = float(together @ logs / together.sum()), float(1 / together.sum())
+    variance, between = errors**2, SPREADS[:, None] ** 2
+    weights = 1 / (variance + between)
+    together = weights.sum(axis=1, keepdims=True)
+    means = (weights @ logs)[:, None] / together
+    fits = (np.log(weights) - weights * (logs - means) ** 2).sum(axis=1) - np.log(together[:, 0])
+    fits -= (SPREADS / USUAL) ** 2
+    chance = np.exp((fits - fits.max()) / 2)
+    chance /= chance.sum()
     own = between / (between + variance)  # how far each stands on its own users
-    told = own * logs + (1 - own) * mean
-    half = normal_quantile((1 + level) / 2) * np.sqrt(own * variance + (1 - own) ** 2 * of_mean)
-    ranges = [Range(*(math.expm1(end) for end in ends)) for ends in zip(told, told - half, told + half, strict=True)]
-    return [line._replace(shrunk=of) for line, of in zip(lines, ranges, strict=True)], math.sqrt(between)
+    told = own * logs + (1 - own) * means
+    middle = chance @ told
+    half = normal_quantile((1 + level) / 2) * np.sqrt(
+        chance @ (own * variance + (1 - own) ** 2 / together + (told - middle) ** 2)
+    )
+    ranges = [
+        Range(*(math.expm1(end) for end in ends)) for ends in zip(middle, middle - half, middle + half, strict=True)
+    ]
+    return [line._replace(shrunk=of) for line, of in zip(lines, ranges, strict=True)], float(chance @ SPREADS)
 
 
 def _log_of(holdout: Count, treated: Count) -> tuple[float, float]:
@@ -213,7 +221,7 @@ def _log_of(holdout: Count, treated: Count) -> tuple[float, float]:
 
 
 def _differ(lines: Sequence[Segment]) -> float:
-    """p-value of one lift for all, by the likelihood ratio."""
+    """p-value of one lift for all: Pearson's chi-square at the lift that fits best, good where few convert, too."""
     from scipy.optimize import minimize_scalar
     from scipy.special import chdtrc
 
@@ -224,9 +232,8 @@ def _differ(lines: Sequence[Segment]) -> float:
     def lacks(log: float) -> float:
         return -sum(log_likelihood_of_ratio(*pair, math.exp(log)) for pair in pairs)
 
-    least = float(minimize_scalar(lacks, bounds=(-5, 5), method="bounded", options={"xatol": 1e-9}).fun)
-    best = sum(log_likelihood_of_ratio(*pair, None) for pair in pairs)
-    return float(chdtrc(len(pairs) - 1, max(0.0, 2 * (best + least))))
+    best = float(minimize_scalar(lacks, bounds=(-5, 5), method="bounded", options={"xatol": 1e-9}).x)
+    return float(chdtrc(len(pairs) - 1, sum(misfit_of_ratio(*pair, math.exp(best)) for pair in pairs)))
 
 
 def _advice(many: int) -> str:
