@@ -1,10 +1,10 @@
 """Time of reading a holdout, beside the bare join with per-user sums in SQL over the same files, taken in turns.
 
 The SQL adds up each user's outcomes within the window, and these by arm and segment: what a reading cannot do without.
-Grouped by user behind one left join, it goes to disk and takes half as long again; so it is not. The reading says more:
-the sample ratio, what came early, late and of strangers, days, weeks, each user's value, and the permutation test of
-the revenue. Each measurement is a process of its own, so that its peak memory is its own and nothing is warm but the
-files and the library. Both have two threads and a memory limit.
+Behind a left join, grouped by user, arm and segment, it goes to disk and takes half as long again; so it is not.
+The reading says more: the sample ratio, what came early, late and of strangers, days, weeks, each user's value. Each
+measurement is a process of its own, so that its peak memory is its own and nothing is warm but the files and the
+library. Both have two threads and a memory limit.
 
 The permutation test is timed apart, where its values are many: a holdout of a tenth, and an even split.
 """
