@@ -18,8 +18,8 @@ from martech_lib import personalization
 from martech_lib.core.errors import UserError
 from martech_lib.core.rates import Count, score_difference, score_lift
 from martech_lib.core.stats import of_sums, welch
-from martech_lib.personalization import Terms
-from martech_lib.personalization.rollout import policies_of
+from martech_lib.personalization import Terms, words
+from martech_lib.personalization.rollout import Prices, policies_of
 
 PAIR = (Group("holdout", 200, 20, 40, 10.0, share=0.2), Group("on", 800, 90, 200, 10.0, share=0.8))
 EVEN = (Group("holdout", 500, 50, 0, 10.0, share=0.5), Group("on", 500, 60, 0, 10.0, share=0.5))
@@ -325,27 +325,90 @@ def test_ids_and_spellings_of_other_kinds_change_nothing() -> None:
     assert told.endpoints == plain.endpoints
 
 
+def cut(held: int, treated: int, values: Any = 9.0) -> tuple[Group, ...]:
+    """A log that ends while users still come: the first 500 had 25 days, the other 1,500 of the day before have one."""
+    early = [
+        Group(arm, 250, n // 2, 0, values, share=0.5, after=np.linspace(1, 25, n // 2))
+        for arm, n in (("holdout", held), ("on", treated))
+    ]
+    late = [
+        Group(arm, 750, n - n // 2, 0, 9.0, share=0.5, day=24, after=0.5)
+        for arm, n in (("holdout", held), ("on", treated))
+    ]
+    return (*early, *late)
+
+
 def test_a_look_before_the_end_waits_for_a_hundred_converters_in_both_arms() -> None:
-    late = [Group("holdout", 500, 100, 0, 9.0, share=0.5, day=20), Group("on", 500, 160, 0, 9.0, share=0.5, day=20)]
+    late = cut(120, 200)
     told = read(*logs(*late), window_days=30)
     assert told.is_interim and told.headline.verdict == "real win"
     assert told.notes[0] == "This is a look before the end, so that its intervals are wider, to hold at every look."
-    plain, of = read(*logs(*late)).endpoint("conversion"), told.endpoint("conversion")
-    assert of.difference.lower < plain.difference.lower and of.difference.upper > plain.difference.upper
-    assert of.lift.lower < plain.lift.lower and of.lift.upper > plain.lift.upper
-    for n, m, where in ((99, 160, "in the holdout"), (160, 99, "among the personalized")):
-        told = read(*logs(late[0]._replace(converted=n), late[1]._replace(converted=m)), window_days=30)
-        words = f"a look before the end needs 100 converters {where}, of which there are 99: read it when the windows"
+    assert read(*logs(*late)).is_interim  # without a window, too
+    of = told.endpoint("conversion")
+    plain = score_lift(Count(120, 1_000), Count(200, 1_000), level=0.95)
+    assert of.lift.lower < plain.lower and of.lift.upper > plain.upper and of.difference.p > plain.p
+    for n, m, where in ((98, 160, "in the holdout"), (160, 98, "among the personalized")):
+        told = read(*logs(*cut(n, m)), window_days=30)
+        words = (
+            f"a look before the end needs 100 converters {where}, of which there are 98: read it when they have come"
+        )
         assert told.headline.verdict == "refused" and words in told.headline.reason
+        assert told.headline.reason.startswith(
+            "75 % of its users came so late that outcomes of theirs are still to come"
+        )
+
+
+def test_outcomes_that_come_soon_are_waited_for_no_longer() -> None:
+    """A window of 30 days, all users at once, nothing after the fifth day: cut or over, no log can tell."""
+    pair_of = [Group("holdout", 500, 45, after=np.linspace(0.1, 5, 45), share=0.5)]
+    pair_of += [Group("on", 500, 50, after=np.linspace(0.1, 5, 50), share=0.5)]
+    told = read(*logs(*pair_of), window_days=30)
+    assert told.headline.verdict == "nothing" and not told.is_interim
+    assert told.notes[0].startswith(
+        "The log ends 5 days after the last assignment, before 30 days are over: if it was cut"
+    )
+
+
+def test_clicks_too_few_for_a_look_before_the_end_are_no_flat_ones() -> None:
+    arms = [group._replace(clicked=3 if group.arm == "holdout" else 90) for group in cut(140, 240)]
+    told = read(*logs(*arms), window_days=30)
+    assert (
+        told.headline.verdict == "real win" and "a report of clicks would have missed it" not in told.headline.sentence
+    )
+    assert told.endpoint("click").reason == "a look before the end needs 100 users in each arm"
 
 
 def test_a_look_before_the_end_shows_no_revenue_in_any_form() -> None:
-    late = [Group("holdout", 500, 100, 0, 9.0, share=0.5), Group("on", 500, 160, 0, [9.0] * 159 + [2_000.0], share=0.5)]
-    told = read(*logs(*late), window_days=30)
+    told = read(*logs(*cut(120, 200, values=900.0)), window_days=30)
     rows = told.readings[told.readings["metric"].str.endswith(("diff_revenue", "lift_revenue", "p_revenue"))]
     assert set(rows["status"]) == {"refused"} and rows["value"].isna().all()
     assert set(rows["reason"]) == {"revenue is read when the windows are over"}
     assert told.brought.revenue is None
+
+
+def test_the_ways_to_go_on_follow_the_verdict_and_the_money() -> None:
+    """More convert, and each for much less: harm, whatever conversions are worth on average."""
+    told = read(*pair((100, 0, 90.0), (160, 0, 20.0)), cost=100)
+    assert told.headline.verdict == "harm"
+    everyone = told.policies[0]
+    assert everyone.net.estimate < 0 and told.brought.profit.estimate < 0 and everyone.harm > 0.99
+    assert words.rollout(told).startswith("Personalize nobody for now. With everyone it would be -$")
+    flat = read(*pair((100, 0, 9.0), (108, 0, 9.0)))
+    assert flat.headline.verdict == "nothing" and words.rollout(flat).startswith("Nothing says that it pays: ")
+
+
+def test_what_the_log_does_not_hold_is_not_measured() -> None:
+    rows = read(*pair((100, 0, None), (150, 0, None))).readings.set_index("metric")
+    for name, needs in (("click", "no outcome is a click"), ("revenue", "no outcome has a value")):
+        for kind in ("diff", "lift"):
+            row = rows.loc[f"personalization.win-back.{kind}_{name}"]
+            assert row["status"] == "not measured" and row["reason"] == needs and math.isnan(row["value"])
+
+
+def test_a_holdout_in_which_hardly_anybody_would_convert_is_refused() -> None:
+    told = read(*logs(Group("holdout", 50, 4, share=0.005), Group("on", 9_950, 298, share=0.995)))
+    words_of = "the holdout is too small: at the rate of all it has 1.5 converters; 5 are needed"
+    assert (told.headline.verdict, told.headline.reason) == ("refused", words_of)
 
 
 def test_what_it_brought_and_what_one_conversion_cost() -> None:
@@ -371,7 +434,7 @@ def test_the_chance_of_harm_does_not_hang_on_the_level() -> None:
     for level, far in ((0.8, 1.2815515655446004), (0.95, 1.959963984540054)):
         difference = told.endpoint("conversion").difference._replace(lower=0.01 - far * 0.01, upper=0.01 + far * 0.01)
         conversions = told.endpoint("conversion")._replace(difference=difference)
-        policies = policies_of(conversions, told.by_segment, users=2_000, value=None, cost=None, level=level)
+        policies = policies_of(conversions, None, told.by_segment, users=2_000, prices=Prices(None, None), level=level)
         found.append(policies[0].harm)
     assert found == pytest.approx([0.15865525393145707] * 2, rel=1e-9)
 

@@ -99,7 +99,7 @@ def test_every_reading_is_declared_and_every_table_and_sentence_is_plain(fitness
         fitness.choose(program)
         assert fitness.page is not None and fitness.reading is not None
         for name in TABLES:
-            assert "nan" not in getattr(tables, f"{name}_table")(fitness.page)
+            assert "nan" not in getattr(tables, f"{name}_table")(fitness.page).replace("finance", "")
         for name in OF_READING:
             said = getattr(words, name)(fitness.reading)
             assert "nan" not in said and "None" not in said and ".." not in said, said

@@ -189,7 +189,7 @@ def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
         events=of.count(),
         clicks=_count(of, CLICKS),
         shown=_count(of, IMPRESSIONS),
-        converted_at=of.ts.min(where=of.event.isin([*spellings(asked.endpoint)])),
+        converted_at=of.ts.min(where=of.event.isin([*spellings(asked.endpoint), *spellings(f"{asked.endpoint}s")])),
         y=of.value.sum(),
         **below,
     )

@@ -73,11 +73,13 @@ class Trend(NamedTuple):
         by_week: Relative change of the ratio of both rates from one week to the next; None where refused.
         p: Two-sided p-value of no change.
         reason: Why it is refused.
+        ends: Lifts of the first and the last week by the line that fits best; None where refused.
     """
 
     by_week: float | None
     p: float
     reason: str = ""
+    ends: tuple[float, float] | None = None
 
 
 class Course(NamedTuple):
@@ -227,7 +229,11 @@ def _trend(weeks: tuple[Week, ...]) -> Trend:
     when = np.array([week.week for week in read], dtype=np.float64)
     when = when - weights @ when / weights.sum()
     score, spread = float(when @ (hits[:, 1] - both * share)), float(weights @ when**2)
-    return Trend(math.expm1(_slope(hits, odds, when)), 2 * normal_cdf(-abs(score) / math.sqrt(spread)))
+    slope = _slope(hits, odds, when)
+    fitted = _shares(hits, odds * np.exp(slope * when))
+    ratios = fitted / (1 - fitted) / odds
+    p = 2 * normal_cdf(-abs(score) / math.sqrt(spread))
+    return Trend(math.expm1(slope), p, ends=(float(ratios[0]) - 1, float(ratios[-1]) - 1))
 
 
 def _slope(hits: Array, odds: Array, when: Array) -> float:

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
 from martech_lib.core.log_intake import as_table
 from martech_lib.core.programs import Shares, planned_shares, program_of
-from martech_lib.core.rates import Count
 from martech_lib.core.sample_ratio import SampleRatio
 from martech_lib.core.spoken import percent
-from martech_lib.core.stats import Difference
 from martech_lib.personalization.arms import FEWEST, Sides, fault_of, sides_of, split_of
 from martech_lib.personalization.between import between_arms
 from martech_lib.personalization.cells import Cells, cells_of
-from martech_lib.personalization.course import CONVERTERS, any_time_lift, course_of, information
+from martech_lib.personalization.course import CONVERTERS, course_of
 from martech_lib.personalization.endpoints import LARGE, Endpoint, clicks_of, conversions_of, revenue_of
+from martech_lib.personalization.interim import at_any_time, is_before_end, open_share, told_end
 from martech_lib.personalization.money import brought
 from martech_lib.personalization.notes import notes_of
 from martech_lib.personalization.reading import UNKNOWN, HoldoutReading, Terms
 from martech_lib.personalization.records import records_of
-from martech_lib.personalization.rollout import policies_of
+from martech_lib.personalization.rollout import Prices, policies_of
 from martech_lib.personalization.segments import Segments, segments_of
 from martech_lib.personalization.totals import Total, total_of
 from martech_lib.personalization.verdict import Seen, headline_of, refused
 
-OPEN = 0.1  # share of users whose window may still be open
-OVER = 0.8  # of a window, from which it counts as over: nobody converts on its last day alone
+EXPECTED = 5  # converters of the smaller arm at the rate of all, below which no test of two rates holds
 UNSPLIT = SampleRatio(math.nan, None, {}, {}, reason="nothing was counted")
 UNRIPE = Segments((), math.nan, 0, 0.0, advice="segments are read when the windows are over")
-INTERIM = "revenue is read when the windows are over"
-ANY_TIME = "confidence sequence of the log ratio, for a look before the end"
+LATER = "revenue is read when the windows are over"
 
 
 def read_holdout(
@@ -107,36 +103,32 @@ def _fault(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, shares: 
         return f"nobody converted after the assignment: no outcome's event is '{shown(asked.terms.endpoint)}'" + (
             "" if asked.window_days is None else f" within {asked.window_days:g} days"
         )
-    still = _open(cells, asked.window_days)
+    usual = (holdout.converted + treated.converted) / (holdout.n + treated.n) * min(holdout.n, treated.n)
+    if usual < EXPECTED:
+        which = "holdout" if holdout.n <= treated.n else "personalized arm"
+        return f"the {which} is too small: at the rate of all it has {usual:.1f} converters; {EXPECTED} are needed"
     few = min(holdout.converted, treated.converted)
-    if still > OPEN and few < CONVERTERS:
+    if is_before_end(cells, asked.window_days) and few < CONVERTERS:
         where = "in the holdout" if few == holdout.converted else "among the personalized"
         return (
-            f"{percent(still, 0)} of its users came so late that their {asked.window_days:g} days are not over, and a "
-            f"look before the end needs {CONVERTERS} converters {where}, of which there are {few}: read it when the "
-            "windows are over"
+            f"{percent(open_share(cells, asked.window_days), 0)} of its users came so late that outcomes of theirs are "
+            f"still to come, and a look before the end needs {CONVERTERS} converters {where}, of which there are "
+            f"{few}: read it when they have come"
         )
     return ""
-
-
-def _open(cells: Cells, window_days: float | None) -> float:
-    """Share of users whose window was open when the log ended."""
-    if window_days is None or cells.latest is None:
-        return 0.0
-    until = (cells.latest - timedelta(days=OVER * window_days)).date()
-    return float(cells.by_day.loc[cells.by_day["day"] > until, "n"].sum() / cells.by_day["n"].sum())
 
 
 def _read(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio) -> HoldoutReading:
     holdout, treated = (total_of(cells, arms) for arms in ((sides.holdout,), sides.treated))
     level, terms = asked.level, asked.terms
-    is_interim = _open(cells, asked.window_days) > OPEN
+    is_interim = is_before_end(cells, asked.window_days)
     conversions, clicks = conversions_of(holdout, treated, level=level), clicks_of(holdout, treated, level=level)
     revenue = revenue_of(holdout, treated, level=level, seed=asked.seed)
     if is_interim:
-        conversions, clicks = _at_any_time(conversions, level), _at_any_time(clicks, level) if clicks else None
-        revenue = revenue._replace(difference=None, lift=None, reason=INTERIM) if revenue else None
-    seen = Seen(conversions, clicks, revenue, treated.n, terms.endpoint, terms.currency)
+        conversions, clicks = at_any_time(conversions, level), at_any_time(clicks, level) if clicks else None
+        revenue = revenue._replace(difference=None, lift=None, reason=LATER) if revenue else None
+    told_clicks = None if clicks is None or clicks.difference is None else clicks  # a refused one is no flat one
+    seen = Seen(conversions, told_clicks, revenue, treated.n, terms.endpoint, terms.currency)
     told = HoldoutReading(
         reading_records=(),
         program=asked.program, level=level, terms=terms, srm=srm, cells=cells, sides=sides, is_interim=is_interim,
@@ -146,8 +138,8 @@ def _read(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio) -> Holdou
         by_segment=UNRIPE if is_interim else segments_of(cells, sides, level=level, declared=terms.segments),
         between=() if is_interim else between_arms(cells, sides, level=level),
         course=course_of(cells, sides, level=level, window_days=asked.window_days),
-        notes=notes_of(cells, sides, srm, (holdout, treated), is_interim=is_interim),
-        value=_value(holdout, treated, terms),
+        notes=notes_of(cells, sides, srm, (holdout, treated), end=told_end(cells, asked.window_days)),
+        value=_value(holdout, treated, terms, revenue),
     )  # fmt: skip
     return priced(told, cost=asked.cost)
 
@@ -169,8 +161,8 @@ def priced(told: HoldoutReading, *, cost: float | None) -> HoldoutReading:
         cost=cost,
         brought=brought(conversions, revenue, treated=treated, cost=cost, value=told.terms.value),
         policies=policies_of(
-            conversions, told.by_segment, users=users, value=told.value, level=told.level,
-            cost=None if cost is None else cost * users / treated,
+            conversions, revenue, told.by_segment, users=users, level=told.level,
+            prices=Prices(told.value, None if cost is None else cost * users / treated),
         ),
     )  # fmt: skip
     return replace(whole, reading_records=records_of(whole))
@@ -190,11 +182,13 @@ def _refused(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, fault:
     return replace(told, reading_records=records_of(told))
 
 
-def _value(holdout: Total, treated: Total, terms: Terms) -> float | None:
-    """What a conversion is worth: by the register, else by the log."""
-    converted, worth = holdout.converted + treated.converted, holdout.y + treated.y
+def _value(holdout: Total, treated: Total, terms: Terms, revenue: Endpoint | None) -> float | None:
+    """What a conversion is worth: by the register, else by the log where its revenue could be read."""
     if terms.value is not None:
         return terms.value
+    if revenue is None or revenue.difference is None:
+        return None
+    converted, worth = holdout.converted + treated.converted, holdout.y + treated.y
     return worth / converted if worth > 0 and converted else None
 
 
@@ -206,17 +200,3 @@ def _without_largest(holdout: Total, treated: Total, *, level: float, seed: int)
 
 def _has_large(of: Total) -> bool:
     return of.y > 0 and len(of.values) > 0 and of.n > FEWEST and bool(of.values[-1] >= LARGE * of.y)
-
-
-def _at_any_time(of: Endpoint, level: float) -> Endpoint:
-    """An endpoint of which this is one look of many."""
-    holdout, treated = (Count(hits, arm.n) for hits, arm in zip(of.hits, (of.holdout, of.treated), strict=True))
-    if min(of.hits) < CONVERTERS:
-        return of._replace(
-            difference=None, lift=None, reason=f"a look before the end needs {CONVERTERS} users in each arm"
-        )
-    lift = any_time_lift(holdout, treated, whole=information(holdout, treated), level=level)
-    lower, upper = (treated.rate * (1 - 1 / (1 + end)) for end in (lift.lower, lift.upper))
-    se = math.sqrt(of.holdout.error + of.treated.error)
-    difference = Difference(treated.rate - holdout.rate, se, lower, upper, lift.p)
-    return of._replace(difference=difference, lift=lift, method=ANY_TIME)

@@ -11,10 +11,10 @@ from martech_lib.personalization.cells import Cells
 from martech_lib.personalization.endpoints import LARGE
 from martech_lib.personalization.totals import Total
 
+EARLY = 0.2  # share of outcomes before the assignment, from which it is asked why
 
-def notes_of(
-    cells: Cells, sides: Sides, srm: SampleRatio, arms: tuple[Total, Total], *, is_interim: bool
-) -> tuple[str, ...]:
+
+def notes_of(cells: Cells, sides: Sides, srm: SampleRatio, arms: tuple[Total, Total], *, end: str) -> tuple[str, ...]:
     """Notes on a reading, the gravest first.
 
     Args:
@@ -22,15 +22,15 @@ def notes_of(
         sides: The arms.
         srm: The sample-ratio check.
         arms: The holdout, and those who were personalized.
-        is_interim: Whether the windows of many users are still open.
+        end: What to know of the end of the log; "" where there is nothing.
     """
-    told = [*_of_arms(sides, srm, is_interim), *_of_values(arms), *_set_aside(cells)]
+    told = [*_of_arms(sides, srm, end), *_of_values(arms), *_of_past(arms), *_set_aside(cells)]
     return tuple(f"{note[:1].upper()}{note[1:]}." for note in told)
 
 
-def _of_arms(sides: Sides, srm: SampleRatio, is_interim: bool) -> Iterator[str]:
-    if is_interim:
-        yield "this is a look before the end, so that its intervals are wider, to hold at every look"
+def _of_arms(sides: Sides, srm: SampleRatio, end: str) -> Iterator[str]:
+    if end:
+        yield end
     if srm.passed is None:
         yield srm.reason
     if len(sides.treated) > 1:
@@ -48,7 +48,17 @@ def _of_values(arms: tuple[Total, Total]) -> Iterator[str]:
             yield f"nobody in {name} converted, so that there is no relative difference"
 
 
+def _of_past(arms: tuple[Total, Total]) -> Iterator[str]:
+    known, n = sum(arm.n_p for arm in arms), sum(arm.n for arm in arms)
+    if 0 < known < n:
+        yield f"pre_value is known of {number(known)} of {number(n)} users, so that it is not taken out"
+
+
 def _set_aside(cells: Cells) -> Iterator[str]:
+    counted = int(cells.grid["events"].sum())
+    if cells.early > EARLY * (cells.early + counted):
+        share = percent(cells.early / (cells.early + counted), 0)
+        yield f"{share} of the outcomes came before the assignment and do not count: are both times of one clock?"
     aside = (
         (cells.crossed, "user in two arms", "users in two arms"),
         (cells.unusable, "assignment without user, arm or time", "assignments without user, arm or time"),

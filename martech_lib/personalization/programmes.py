@@ -123,10 +123,19 @@ class Programmes(Result):
         return _sum(ranges) if ranges else None
 
     @property
+    def claimers(self) -> tuple[Programme, ...]:
+        """Those of them whose dashboard claims conversions."""
+        return tuple(row for row in self.known if row.claimed_conversions is not None)
+
+    @property
     def claimed(self) -> float | None:
-        """What the dashboards of the same programmes claim together."""
-        claims = [row.claimed_conversions for row in self.known]
-        return sum(c for c in claims if c is not None) if any(c is not None for c in claims) else None
+        """What these claim together; None where none does."""
+        return sum(row.claimed_conversions or 0.0 for row in self.claimers) if self.claimers else None
+
+    @property
+    def shown(self) -> Range | None:
+        """What their holdouts show."""
+        return _sum([row.brought for row in self.claimers if row.brought]) if self.claimers else None
 
     def of_kinds(self) -> tuple[OfKind, ...]:
         """What each kind brought, in the order of KINDS."""
@@ -163,7 +172,7 @@ def programmes(ws: Workspace, *, level: float = 0.95, seed: int = 0) -> Programm
     rows = tuple(row for row in found if row is not universal)
     told = Programmes(reading_records=(), inputs=inputs, rows=rows, universal=universal, currency=currency)
     return Programmes(
-        reading_records=tuple(_records(told)), finding_records=tuple(_findings(rows)), inputs=inputs, rows=rows,
+        reading_records=tuple(_records(told, level)), finding_records=tuple(_findings(rows)), inputs=inputs, rows=rows,
         universal=universal, currency=currency,
     )  # fmt: skip
 
@@ -235,7 +244,7 @@ def _of_kind(kind: str, rows: Sequence[Programme]) -> OfKind | None:
     return OfKind(kind, len(rows), treated, Range(*(1000 * end / treated for end in whole)), price)
 
 
-def _records(told: Programmes) -> Iterator[Reading]:
+def _records(told: Programmes, level: float) -> Iterator[Reading]:
     """The totals, then each programme's numbers."""
     read = [row for row in told.every if row.reading and row.verdict != "refused"]
     counts: tuple[tuple[str, tuple[str, ...], Status], ...] = (
@@ -258,7 +267,7 @@ def _records(told: Programmes) -> Iterator[Reading]:
     if told.total is not None:
         yield Reading(
             "personalization.incremental_conversions", told.total.estimate, "conversions", told.total.lower,
-            told.total.upper, 0.95, method="sum over programmes that were read", source="assignments, outcomes",
+            told.total.upper, level, method="sum over programmes that were read", source="assignments, outcomes",
         )  # fmt: skip
         if told.claimed is not None:
             yield Reading("personalization.claimed_conversions", told.claimed, "conversions", source="programs")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from martech_lib.core.results import Reading, Status
+from martech_lib.core.results import Reading, Status, not_measured
 from martech_lib.core.sample_ratio import STOPS, SampleRatio
 from martech_lib.personalization.endpoints import Endpoint
 from martech_lib.personalization.money import Brought, Range
@@ -46,6 +46,7 @@ def records_of(told: HoldoutReading) -> tuple[Reading, ...]:
         return (*rows, *refused_records(program, headline))
     for of in told.endpoints:
         rows += endpoint_records(program, of, headline, level=level)
+    rows += missing_records(told)
     if told.without_largest is not None:
         extra = endpoint_records(program, told.without_largest, headline, level=level)
         rows += [row._replace(segment="without the largest user") for row in extra]
@@ -56,6 +57,15 @@ def records_of(told: HoldoutReading) -> tuple[Reading, ...]:
     if told.course is not None:
         rows += course_records(program, told.course, level=level)
     return tuple(rows)
+
+
+def missing_records(told: HoldoutReading) -> Iterator[Reading]:
+    """Outcomes that the log does not hold: not measured."""
+    for name, needs in (("click", "no outcome is a click"), ("revenue", "no outcome has a value")):
+        if told.endpoint(name) is None:
+            for kind in ("diff", "lift"):
+                unit = "money/user" if (kind, name) == ("diff", "revenue") else "share"
+                yield not_measured(named(told.program, f"{kind}_{name}"), needs=needs, unit=unit)
 
 
 def refused_records(program: str, headline: Headline) -> Iterator[Reading]:

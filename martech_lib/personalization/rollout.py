@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from martech_lib.core.errors import UserError
 from martech_lib.core.power import units_for_rates
-from martech_lib.core.stats import normal_cdf, normal_quantile
+from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
 from martech_lib.personalization.endpoints import Endpoint
 from martech_lib.personalization.money import Range
 from martech_lib.personalization.segments import Segments
@@ -112,69 +112,85 @@ def _refuse_odds(level: float, power: float) -> None:
             raise UserError(f"{name} came as {odds}; allowed is a share from 0.5 to below 1, such as 0.8.")
 
 
+class Prices(NamedTuple):
+    """What a conversion is worth, and what it costs to personalize all users; None where that is not known."""
+
+    value: float | None
+    cost: float | None
+
+
 def policies_of(
-    conversions: Endpoint,
-    segments: Segments,
-    *,
-    users: int,
-    value: float | None,
-    cost: float | None,
-    level: float = 0.95,
+    conversions: Endpoint, revenue: Endpoint | None, segments: Segments, *, users: int, prices: Prices, level: float
 ) -> tuple[Policy, ...]:
     """Everyone, only segments with evidence, nobody.
 
     Args:
         conversions: The reading of all.
+        revenue: Of all; what everyone is expected to gain, where it was read.
         segments: By segment; the shrunken lifts are what is expected of them.
         users: All users of the programme, personalized or held out.
-        value: What a conversion is worth; None where it is not known.
-        cost: What it costs to personalize all of them; None where it is not known.
-        level: Confidence level of both.
+        prices: For what revenue does not say.
+        level: Confidence level of all.
     """
     if conversions.difference is None:
         return ()
     far = normal_quantile((1 + level) / 2)
-    found = [_policy(_Priced(value, cost, far), EVERYONE, users, _gain(conversions, users))]
-    chosen = [line for line in segments.compared if line.is_found and line.shrunk and line.shrunk.estimate > 0]
+    read = None if revenue is None else revenue.difference
+    gain, money = _times(conversions.difference, users), None if read is None else _times(read, users)
+    net = _less(money or _worth(gain, prices.value), prices.cost)
+    found = [_policy(EVERYONE, users, gain, net, far)]
     if segments.compared:
-        parts = [(line, line.holdout.rate * (line.holdout.n + line.treated.n)) for line in chosen]
-        mean = sum(line.shrunk.estimate * base for line, base in parts if line.shrunk)
-        spread = math.sqrt(sum((_half(line.shrunk) * base) ** 2 for line, base in parts if line.shrunk))
-        reached = int(sum(line.holdout.n + line.treated.n for line in chosen))
-        own = None if cost is None else cost * reached / users
-        gain = Range(mean, mean - spread, mean + spread)
-        found.append(_policy(_Priced(value, own, far), EVIDENCE, reached, gain))
-        found[-1] = found[-1]._replace(segments=tuple(line.segment for line in chosen))
+        found.append(_evidence(segments, users, prices if read is None or read.upper >= 0 else Prices(None, None), far))
     nothing = Range(0.0, 0.0, 0.0)
-    return (*found, Policy(NOBODY, 0, nothing, nothing if value is not None and cost is not None else None, 0.0))
+    return (*found, Policy(NOBODY, 0, nothing, None if net is None else nothing, 0.0))
 
 
-def _gain(conversions: Endpoint, users: int) -> Range:
-    of = conversions.difference
-    assert of is not None
+def advised(verdict: str, policies: Sequence[Policy]) -> Policy | None:
+    """The way that the evidence speaks for; None where it leaves that open.
+
+    After a win the one of the largest expected gain, after harm nobody, else only segments whose gain is above none.
+    """
+    by = {one.policy: one for one in policies}
+    if verdict == "harm":
+        return by.get(NOBODY)
+    if verdict in ("real win", "hidden win"):
+        return max(policies, key=lambda one: ((one.net or one.gain).estimate, not one.users), default=None)
+    some = by.get(EVIDENCE)
+    return some if some is not None and some.segments and (some.net or some.gain).lower > 0 else None
+
+
+def _evidence(segments: Segments, users: int, prices: Prices, far: float) -> Policy:
+    """Only the segments that were found to gain; their errors are added up, for what they share errs in all at once."""
+    chosen = [line for line in segments.compared if line.is_found and line.shrunk and line.shrunk.estimate > 0]
+    parts = [(line.shrunk, line.holdout.rate * (line.holdout.n + line.treated.n)) for line in chosen if line.shrunk]
+    mean = sum(shrunk.estimate * base for shrunk, base in parts)
+    spread = sum(_half(shrunk) * base for shrunk, base in parts)
+    reached = int(sum(line.holdout.n + line.treated.n for line in chosen))
+    gain = Range(mean, mean - spread, mean + spread)
+    own = None if prices.cost is None else prices.cost * reached / users
+    told = _policy(EVIDENCE, reached, gain, _less(_worth(gain, prices.value), own), far)
+    return told._replace(segments=tuple(line.segment for line in chosen))
+
+
+def _times(of: Difference, users: int) -> Range:
     return Range(*(end * users for end in (of.estimate, of.lower, of.upper)))
+
+
+def _worth(gain: Range, value: float | None) -> Range | None:
+    return None if value is None else Range(*(end * value for end in gain))
+
+
+def _less(money: Range | None, cost: float | None) -> Range | None:
+    return None if money is None or cost is None else Range(*(end - cost for end in money))
 
 
 def _half(of: Range) -> float:
     return (of.upper - of.lower) / 2
 
 
-class _Priced(NamedTuple):
-    """What a conversion is worth, what reaching these users costs, and the standard deviations of an interval."""
-
-    value: float | None
-    cost: float | None
-    far: float
-
-
-def _policy(by: _Priced, name: str, users: int, gain: Range) -> Policy:
-    net = None if by.value is None or by.cost is None else Range(*(end * by.value - by.cost for end in gain))
+def _policy(name: str, users: int, gain: Range, net: Range | None, far: float) -> Policy:
+    """One way; `far` are the standard deviations that an interval reaches."""
     at_stake = net or gain
-    spread = _half(at_stake) / by.far
+    spread = _half(at_stake) / far
     harm = normal_cdf(-at_stake.estimate / spread) if spread > 0 else float(at_stake.estimate < 0)
     return Policy(name, users, gain, net, harm if users else 0.0)
-
-
-def best_of(policies: Sequence[Policy]) -> Policy | None:
-    """The policy of the largest expected net gain, of conversions where money is not known."""
-    return max(policies, key=lambda one: ((one.net or one.gain).estimate, not one.users), default=None)

@@ -12,7 +12,7 @@ from martech_lib.personalization.endpoints import HELPS
 from martech_lib.personalization.money import Range
 from martech_lib.personalization.programmes import INDIVIDUAL, OfKind, Programme, Programmes, claims_in_words
 from martech_lib.personalization.reading import HoldoutReading
-from martech_lib.personalization.rollout import EVERYONE, EVIDENCE, Policy, Size, best_of
+from martech_lib.personalization.rollout import EVERYONE, Policy, Size, advised
 from martech_lib.personalization.segments import Segment
 from martech_lib.personalization.verdict import begun
 
@@ -132,14 +132,14 @@ def over_time(told: HoldoutReading) -> str:
     if course is None:
         return ""
     parts = []
-    if course.trend.by_week is None:
+    if course.trend.ends is None:
         parts.append(f"Whether it fades cannot be told: {course.trend.reason}.")
     else:
-        change, p = course.trend.by_week, course.trend.p
-        way = "fades" if change < 0 else "grows"
+        p, (first, last) = course.trend.p, course.trend.ends
         sure = f"(p {number(p, 3)})" if p >= 0.001 else "(p below 0.001)"
         if p < ALPHA:
-            parts.append(f"The lift {way} by {percent(abs(change))} a week {sure}: the first weeks are not the rest.")
+            ends = f"{first * 100:+.0f} % in the first, {last * 100:+.0f} % in the last"
+            parts.append(f"The lift is not the same in all weeks {sure}: {ends}, by the line that fits best.")
         else:
             parts.append(f"No trend is seen over the weeks {sure}.")
     early = [look for look in course.looks if look.lift is None]
@@ -153,21 +153,27 @@ def over_time(told: HoldoutReading) -> str:
 
 def rollout(told: HoldoutReading) -> str:
     """Whom to personalize."""
-    best = best_of(told.policies)
-    if best is None:
+    if not told.policies:
         return ""
-    by = {one.policy: one for one in told.policies}
-    everyone = by.get(EVERYONE)
-    lead = {
-        EVERYONE: "Personalize everyone",
-        EVIDENCE: f"Personalize only {listed(best.segments)}",
-    }.get(best.policy, "Personalize nobody for now")
-    parts = [f"{lead}: {_gain(best, told)}." if best.users else f"{lead}: no way is expected to gain."]
-    if everyone is not None and best.policy != EVERYONE:
+    best = advised(told.headline.verdict, told.policies)
+    everyone = told.policies[0]
+    if best is None:
+        lead = "Nothing says that it pays: keep the holdout until it does, or stop."
+        return f"{lead} With everyone it would be {_gain(everyone, told)}.{_taken(told)}"
+    if not best.users:
+        return f"Personalize nobody for now. With everyone it would be {_gain(everyone, told)}.{_taken(told)}"
+    who = "everyone" if best.policy == EVERYONE else f"only {listed(best.segments)}"
+    parts = [f"Personalize {who}: {_gain(best, told)}."]
+    if best.policy != EVERYONE:
         parts.append(f"With everyone it would be {_gain(everyone, told)}.")
-    if told.value is not None and best.net is not None:
-        parts.append(f"A conversion is taken as {money(told.value, told.terms.currency)}.")
-    return " ".join(parts)
+    return " ".join(parts) + _taken(told)
+
+
+def _taken(told: HoldoutReading) -> str:
+    """What a conversion is taken as, where segments are told in money by it."""
+    if told.value is None or not any(one.net is not None and one.segments for one in told.policies):
+        return ""
+    return f" A conversion of a segment is taken as {money(told.value, told.terms.currency)}."
 
 
 def holdout_size(sizes: Sequence[Size]) -> str:
@@ -189,11 +195,11 @@ def programmes(found: Programmes) -> str:
     if found.needs:
         return f"Not measured: {found.needs}."
     parts = [_tally(found)]
-    if found.total is not None and found.claimed is not None:
-        n = len(found.known)
+    if found.shown is not None and found.claimed is not None:
+        n = count(len(found.claimers), "programme")
         parts.append(
-            f"The dashboards of the {n} that could be read claim {number(found.claimed)} conversions; their holdouts "
-            f"show {_range(found.total)}."
+            f"The dashboards of {n} with a reading claim {number(found.claimed)} conversions; "
+            f"{fitting(len(found.claimers), 'its holdout shows', 'their holdouts show')} {_range(found.shown)}."
         )
     if found.universal is not None and found.universal.brought is not None:
         parts.append(f"The universal holdout shows {_range(found.universal.brought)} for everything together.")
@@ -244,7 +250,8 @@ def _per_thousand(of: OfKind) -> str:
 def _tally(found: Programmes) -> str:
     verdicts = [row.verdict for row in found.rows]
     named = (("real win", "real win"), ("hidden win", "hidden win"), ("click-only", "with clicks alone"),
-             ("nothing", "without an effect that was found"), ("harm", "that does harm"))  # fmt: skip
+             ("nothing", "without an effect that was found"), ("harm", "that does harm"),
+             ("refused", "refused"), ("no holdout", "without a holdout"))  # fmt: skip
     parts = [f"{verdicts.count(verdict)} {words}" for verdict, words in named if verdict in verdicts]
     return f"{count(len(verdicts), 'programme')}: {listed(parts)}."
 
@@ -274,7 +281,8 @@ def _rises(line: Segment) -> bool:
 
 
 def _gain(one: Policy, told: HoldoutReading) -> str:
-    harm = f"with a probability of loss of {percent(one.harm, 0) if one.harm >= 0.005 else 'less than 1 %'}"
+    chance = "less than 1 %" if one.harm < 0.005 else "more than 99 %" if one.harm > 0.995 else percent(one.harm, 0)
+    harm = f"with a probability of loss of {chance}"
     if one.net is not None:
         currency = told.terms.currency
         return f"{money(one.net.estimate, currency)} expected ({_money_ends(one.net, currency)}), {harm}"

@@ -61,6 +61,7 @@ class PersonalizationState:
         self._faults: dict[str, list[str]] = {}
         self._uploads: dict[str, tuple[str, bytes]] = {}
         self._folder: TemporaryDirectory[str] | None = None
+        self._home = workspace
         self.page: Page | None = None
         self.open(workspace, asked)
 
@@ -72,10 +73,11 @@ class PersonalizationState:
         self._messages: personalization.MessageAudit | None = None
         self._readings: dict[tuple[str, float | None], HoldoutReading] = {}
         self._chosen = ""
+        self._norm = str(asked.get("norm") or "")
         self._level, self._seed = float(asked.get("level") or 0.95), int(asked.get("seed") or 0)
         self.asked, self.question = Asked(), Question()
         self._attempt("workspace", self._gather)
-        self._attempt("messages", lambda: self._audit(str(asked.get("norm") or "")))
+        self._attempt("messages", lambda: self._audit(self._norm))
         self._attempt("program", lambda: self.choose(str(asked.get("program") or "") or self._first()))
         self._attempt("asked", lambda: self.ask(**_asked_of(asked)))
         self._attempt("calculator", lambda: self.calculate(**_question_of(asked)))
@@ -115,10 +117,9 @@ class PersonalizationState:
     def ask(self, **values: Any) -> None:
         """Change window or cost; None is the register's. Raises UserError, and the page stays as it was."""
         asked = self.asked._replace(**values)
-        for name, least in (("window_days", 0.0), ("cost", -1.0), ("cost_per_send", -1.0)):
-            value = getattr(asked, name)
-            if value is not None and not least < value < float("inf"):
-                raise UserError(f"{name} came as {value}; allowed are numbers above {'0' if not least else '-1'}.")
+        for name, value in asked._asdict().items():
+            if value is not None and not 0 <= value < float("inf"):
+                raise UserError(f"{name} came as {value}; allowed are numbers from 0 up.")
         self._take(self._chosen, asked, self.question)
 
     def calculate(self, **values: Any) -> None:
@@ -150,14 +151,15 @@ class PersonalizationState:
         uploaded = Workspace.open(folder.name)
         if problems := uploaded.check():
             raise TableError(problems)
-        before, self._uploads = self._workspace, {}
         notes = [note for status in uploaded.status() for note in status.notes]
-        self.open(uploaded, {})
-        if self._found is None or not self._found.rows:
-            faults = self.faults or ["The files hold no programme: the assignments need program, user_id and arm."]
-            self.open(before, {})
-            raise UserError(" ".join(faults))
-        self._folder = folder
+        fresh = PersonalizationState(uploaded, {"level": self._level, "seed": self._seed, "norm": self._norm})
+        if fresh.page is None or not fresh.programs:
+            reason = "The files hold no programme: the assignments need program, user_id and arm."
+            raise UserError(" ".join(fresh.faults) or reason)
+        self._workspace, self._folder, self._uploads = uploaded, folder, {}
+        self._found, self._messages, self._readings = fresh._found, fresh._messages, fresh._readings
+        self._chosen, self.asked, self.question = fresh.chosen, fresh.asked, fresh.question
+        self.page, self._faults = fresh.page, fresh._faults
         return notes
 
     def readings_csv(self) -> bytes:
@@ -171,7 +173,7 @@ class PersonalizationState:
     def register(self) -> str:
         """Write the next holdout into the experiment register; where it stands, in words. Raises UserError."""
         plan = self.plan()
-        done = experiments.register(self._workspace, plan)
+        done = experiments.register(self._home, plan)
         return f"Registered as {done.id}: {done.where}. Fingerprint {done.fingerprint[:12]}…"
 
     def plan(self) -> experiments.Plan:
