@@ -168,13 +168,22 @@ def test_a_segment_in_which_everybody_converts_does_not_rule_the_others() -> Non
 
 
 def test_of_segments_with_less_than_ten_users_nothing_is_told() -> None:
-    told = told_of({**SEGMENTS, "board members": ((4, 4), (5, 5)), "ten": ((4, 1), (6, 1))})
-    assert told.by_segment.withheld == 1
+    """Nor of the next larger one, without which the small one could be had by subtraction."""
+    more = {"board members": ((4, 4), (5, 5)), "ten": ((4, 1), (6, 1)), "eleven": ((4, 1), (7, 1))}
+    told = told_of({**SEGMENTS, **more})
+    assert told.by_segment.withheld == 2
     everything = json.dumps(told.to_dict()) + told.segments.to_string() + told.headline.sentence + repr(told.notes)
     everything += repr(told.by_segment) + repr(told.policies) + repr(told.brought) + repr(told.course)
-    assert "board members" not in everything and "ten" in list(told.segments["segment"])
-    row = told.segments.set_index("segment").loc["ten"]
-    assert row["reason"] == "it has 4 users in the holdout; at least 10 are needed" and math.isnan(row["diff"])
+    assert "board members" not in everything and "'ten'" not in everything
+    row = told.segments.set_index("segment").loc["eleven"]
+    assert row["reason"] == "it has fewer than 10 users in the holdout" and math.isnan(row["diff"])
+    assert row[["holdout_users", "treated_users", "holdout_rate"]].isna().all()
+
+
+def test_several_small_segments_hide_one_another() -> None:
+    small = dict.fromkeys(("a", "b"), ((3, 1), (5, 1)))
+    told = told_of({**SEGMENTS, **small})
+    assert told.by_segment.withheld == 2 and len(told.segments) == len(SEGMENTS)
 
 
 def test_a_segment_that_one_arm_lacks_is_refused_by_name() -> None:

@@ -253,7 +253,7 @@ def _times(written: pd.Series, named: str) -> pd.Series:
     if len(wrong):
         told = f"{count(len(wrong), 'text')} in {named} {fitting(len(wrong), 'is', 'are')} no time"
         raise UserError(f"{told}, such as '{shown(wrong.iloc[0])}'; write times like 2026-10-31T18:00:00.")
-    return times
+    return times.dt.floor("us")
 
 
 def _with_text_ids(table: ir.Table) -> ir.Table:

@@ -64,7 +64,7 @@ class Segments(NamedTuple):
     Attributes:
         lines: One a segment, largest first.
         differ: p-value of all segments having one lift (Pearson's chi-square); NaN where fewer than two are compared.
-        withheld: Segments of fewer than ten users, which are not shown.
+        withheld: Segments that are not shown: those of fewer than ten users, and one more where subtraction would tell.
         spread: Standard deviation of the true log lifts between segments, as estimated.
         advice: What to know about their number; "" where nothing.
     """
@@ -94,21 +94,35 @@ def segments_of(cells: Cells, sides: Sides, *, level: float, declared: Sequence[
     if len(names) < 2:
         return Segments((), math.nan, 0, 0.0)
     raw = [_raw(cells, sides, name, level=level, declared=declared) for name in names]
-    shown = [line for line in raw if line.holdout.n + line.treated.n >= FEWEST_SHOWN]
+    shown = _shown(raw)
     read = _adjusted([line for line in shown if line.difference is not None], error=1 - level)
     shrunk, spread = _shrunken(read, level=level)
     rest = [line for line in shown if line.difference is None]
-    lines = sorted([*shrunk, *rest], key=lambda line: (-line.holdout.n - line.treated.n, line.segment))
+    lines = sorted([*shrunk, *rest], key=lambda line: (-_users(line), line.segment))
     return Segments(tuple(lines), _differ(shrunk), len(raw) - len(shown), spread, _advice(len(names)))
+
+
+def _shown(raw: Sequence[Segment]) -> list[Segment]:
+    """Segments that are no small ones; where what is left out could be had by subtraction, the next larger is, too."""
+    by_size = sorted(raw, key=lambda line: (_users(line), line.segment))
+    hidden = sum(_users(line) < FEWEST_SHOWN for line in by_size)
+    while 0 < hidden < len(by_size) and (hidden < 2 or sum(map(_users, by_size[:hidden])) < FEWEST_SHOWN):
+        hidden += 1
+    return by_size[hidden:]
+
+
+def _users(line: Segment) -> float:
+    return line.holdout.n + line.treated.n
 
 
 def frame_of(found: Segments) -> pd.DataFrame:
     """One row a segment: users and rates of both arms, difference, lift, p, q, found, shrunk lift, reason."""
     rows = [
         {
-            "segment": line.segment, "holdout_users": int(line.holdout.n), "treated_users": int(line.treated.n),
-            "holdout_rate": line.holdout.rate if line.holdout.n else math.nan,
-            "treated_rate": line.treated.rate if line.treated.n else math.nan,
+            "segment": line.segment, "holdout_users": _of_many(line.holdout, line.holdout.n),
+            "treated_users": _of_many(line.treated, line.treated.n),
+            "holdout_rate": _of_many(line.holdout, line.holdout.hits / max(line.holdout.n, 1)),
+            "treated_rate": _of_many(line.treated, line.treated.hits / max(line.treated.n, 1)),
             **_ends("diff", line.difference), **_ends("lift", line.lift),
             "p": line.p, "q": line.q, "found": line.is_found, **_ends("shrunk", line.shrunk),
             "declared": line.is_declared, "reason": line.reason,
@@ -116,6 +130,11 @@ def frame_of(found: Segments) -> pd.DataFrame:
         for line in found.lines
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _of_many(count: Count, value: float) -> float:
+    """A number of so many users; none where there are fewer than can be compared."""
+    return value if count.n >= FEWEST else math.nan
 
 
 COLUMNS = [
@@ -140,7 +159,7 @@ def _raw(cells: Cells, sides: Sides, name: str, *, level: float, declared: Seque
         if not of.n:
             return line._replace(reason=f"it has no users in the {arm}, so that there is nothing to compare")
         if of.n < FEWEST:
-            return line._replace(reason=f"it has {int(of.n)} users in the {arm}; at least {FEWEST} are needed")
+            return line._replace(reason=f"it has fewer than {FEWEST} users in the {arm}")
     if not holdout.hits + treated.hits:
         return line._replace(reason="nobody in it converted")
     note = "" if line.is_declared else "it was not named before the start, so that it is a hint to be tested"

@@ -122,7 +122,9 @@ def segments(told: HoldoutReading) -> str:
         parts.append(f"{found.advice[:1].upper()}{found.advice[1:]}.")
     if found.withheld:
         one = fitting(found.withheld, "is", "are")
-        parts.append(f"{count(found.withheld, 'segment')} of fewer than ten users {one} not shown.")
+        parts.append(
+            f"{count(found.withheld, 'segment')} {one} not shown, for few users are in them or in one of them."
+        )
     return " ".join(parts)
 
 

@@ -13,6 +13,7 @@ from martech_lib.personalization.money import Range
 from martech_lib.personalization.page import Page
 from martech_lib.personalization.programmes import Programme, claims_in_words
 from martech_lib.personalization.records import named
+from martech_lib.personalization.segments import FEWEST
 from martech_lib.personalization.templates import TemplateReading
 from martech_lib.personalization.words import kind_in_words
 from martech_lib.workbook import html
@@ -99,8 +100,8 @@ def segments_table(page: Page) -> str:
         {
             "segment": line.segment,
             "users": number(line.holdout.n + line.treated.n),
-            "holdout": percent(line.holdout.rate) if line.holdout.n else "none",
-            "treated": percent(line.treated.rate) if line.treated.n else "none",
+            "holdout": percent(line.holdout.rate) if line.holdout.n >= FEWEST else "few",
+            "treated": percent(line.treated.rate) if line.treated.n >= FEWEST else "few",
             "lift": _ranged(line.lift),
             "shrunk": _ranged(line.shrunk),
             "q": _p(line.q),
