@@ -12,7 +12,7 @@ from martech_lib.core.permutation import permuted
 from martech_lib.core.rates import Count, score_difference, score_lift
 from martech_lib.core.sample_ratio import has_spread
 from martech_lib.core.spoken import count, number, percent
-from martech_lib.core.stats import Difference, Sample, adjusted, lift, of_count
+from martech_lib.core.stats import Difference, Sample, adjusted, of_count
 from martech_lib.personalization.totals import CLICK, CONVERSION, REVENUE, Total
 
 SCORE = "pooled z-test, interval by the score test"
@@ -70,7 +70,7 @@ def conversions_of(holdout: Total, treated: Total, *, level: float) -> Endpoint:
     explained = _explained((plain.holdout, plain.treated), pair)
     if explained < HELPS or min(plain.hits) < MANY or not min(one.mean for one in pair) > 0:
         return plain._replace(explained=explained)
-    return _of_means(plain._replace(explained=explained), _means(*pair, level), " after CUPED")
+    return _of_means(plain._replace(explained=explained), by_welch(*pair, level=level), " after CUPED")
 
 
 def clicks_of(holdout: Total, treated: Total, *, level: float) -> Endpoint | None:
@@ -100,8 +100,8 @@ def revenue_of(holdout: Total, treated: Total, *, level: float, seed: int) -> En
     if abs(skew) > SKEWED:
         return _by_permutation(plain, holdout, treated, skew=skew, level=level, seed=seed)
     if pair is None or explained is None or explained < HELPS or min(one.mean for one in pair) <= 0:
-        return _of_means(plain, _means(plain.holdout, plain.treated, level))
-    return _of_means(plain, _means(*pair, level), " after CUPED")
+        return _of_means(plain, by_welch(plain.holdout, plain.treated, level=level))
+    return _of_means(plain, by_welch(*pair, level=level), " after CUPED")
 
 
 def skew_of(holdout: Total, treated: Total) -> float:
@@ -152,11 +152,6 @@ def _rates(name: str, holdout: Count, treated: Count, level: float) -> Endpoint:
     if not holdout.hits:
         return plain._replace(reason=f"nobody in the holdout did it ({name}), so that there is no relative difference")
     return plain._replace(lift=score_lift(holdout, treated, level=level))
-
-
-def _means(holdout: Sample, treated: Sample, level: float) -> Compared:
-    """Two means above 0 by Welch's t, their lift by the logarithm of the ratio."""
-    return by_welch(holdout, treated, level=level)._replace(lift=lift(holdout, treated, level=level))
 
 
 def _of_means(plain: Endpoint, told: Compared, after: str = "") -> Endpoint:
