@@ -35,7 +35,7 @@ SERVER = """
 import sys
 from pathlib import Path
 from martech_lib.workbook import serve
-serve.IDLE_SECONDS, serve.CULL_EVERY_SECONDS = 4, 1
+serve.IDLE_SECONDS, serve.CULL_EVERY_SECONDS = 10, 1
 serve.apps_from(Path(sys.argv[1]), sys.argv[2], port=int(sys.argv[3]), token=sys.argv[4], say=print)
 """
 Serve = Callable[..., AbstractContextManager[str]]
@@ -130,14 +130,15 @@ def test_a_kernel_dies_after_its_page_is_left(address: str, folder: Path, visit:
     seen = visit()
     seen.page.goto(f"{address}/voila/render/2-beat.ipynb")
     seen.page.get_by_text("ticking").wait_for()
-    seen.page.wait_for_timeout(7000)
+    # Longer than an unconnected kernel may idle, and that is longer than a page takes to connect on a busy machine.
+    seen.page.wait_for_timeout(13_000)
     alive = beat.read_text()
-    seen.page.wait_for_timeout(1000)
+    seen.page.wait_for_timeout(3000)
     assert beat.read_text() != alive, "an open page keeps its kernel"
     seen.page.goto("about:blank")
-    seen.page.wait_for_timeout(9000)
+    seen.page.wait_for_timeout(15_000)
     last = beat.read_text()
-    seen.page.wait_for_timeout(1500)
+    seen.page.wait_for_timeout(3000)
     assert beat.read_text() == last, "the kernel outlived its page"
     (folder / "notebooks" / "2-beat.ipynb").unlink()
 
