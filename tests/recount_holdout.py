@@ -31,6 +31,7 @@ class ByHand(NamedTuple):
     early: int
     late: int
     unusable: int
+    undated: int
     unknown: int
 
 
@@ -95,6 +96,8 @@ def by_hand(
         grid[key] = [a + b for a, b in zip(grid[key], more, strict=True)]
         if y:
             values[arm, segment].append(y)
+    undated = sum(row["ts"] is None for row in outcomes)
     unknown = sum(row["user_id"] not in everybody for row in outcomes)
     values = {key: sorted(found) for key, found in values.items()}
-    return ByHand(dict(by_day), dict(grid), values, crossed, repeated, early, late, len(asked) - len(usable), unknown)
+    aside = crossed, repeated, early, late, len(asked) - len(usable), undated, unknown
+    return ByHand(dict(by_day), dict(grid), values, *aside)

@@ -24,7 +24,7 @@ PUT = {
 }  # fmt: skip
 HAPPENED = {"user_id": "object", "ts": "datetime64[us]", "event": "object", "value": "float64"}
 ENDPOINTS = {"conversion", "Conversion"}
-COUNTS = ("crossed", "repeated", "early", "late", "unusable", "unknown")
+COUNTS = ("crossed", "repeated", "early", "late", "unusable", "undated", "unknown")
 
 hours = st.integers(0, 12).map(lambda hour: START + timedelta(hours=6 * hour))
 users = st.integers(-3, 4)
@@ -119,6 +119,7 @@ def random_logs(seed: int = 3, n: int = 3_000) -> tuple[pd.DataFrame, pd.DataFra
         }
     )
     outcomes.loc[:20, "value"] = math.inf
+    outcomes.loc[50:90, "ts"] = pd.NaT
     return put, outcomes
 
 
@@ -168,6 +169,14 @@ def test_an_outcome_counts_from_the_instant_of_the_assignment_to_the_instant_the
     found = counted(assignments(), outcomes, window_days=2)
     assert (found.early, found.late, found.values["y"].to_list()) == (1, 1, [6.0])
     assert counted(assignments(), outcomes).values["y"].to_list() == [14.0]
+
+
+@pytest.mark.parametrize("days", [None, 2])
+def test_an_outcome_without_a_time_is_set_aside_and_is_neither_early_nor_late(days: float | None) -> None:
+    outcomes = bought(user_id=[1, 1], ts=[START, None])
+    found = counted(assignments(), outcomes, window_days=days)
+    assert (found.undated, found.early, found.late, found.unknown) == (1, 0, 0, 0)
+    assert found.values["y"].to_list() == [10.0]
 
 
 def test_columns_that_are_not_given_are_blank() -> None:

@@ -104,15 +104,9 @@ def placed(everything: ir.Table) -> Placed:
     Whether users come once is asked first, which costs a tenth; only where they do not, first assignments are looked
     for. Text is trimmed to see whether it is blank: not once more where all of it was seen not to be.
     """
-    read = row_of(
-        everything.aggregate(
-            rows=everything.count(),
-            usable=everything.is_usable.sum().fill_null(0),
-            users=everything.user_id.nunique(where=everything.is_usable),
-        )
-    )
+    read = row_of(everything.aggregate(rows=everything.count(), usable=everything.is_usable.sum().fill_null(0)))
     usable = (everything.filter("is_usable") if read["usable"] < read["rows"] else everything).drop("is_usable")
-    users = int(read["users"])
+    users = int(usable.user_id.nunique().execute())
     put = usable.mutate(rows=ibis.literal(1, "int64")) if users == read["usable"] else _first(usable)
     return Placed(put, users, int(read["rows"] - read["usable"]))
 
@@ -149,15 +143,17 @@ class Looked(NamedTuple):
     """Outcomes after one look at them.
 
     Attributes:
-        outcomes: The outcomes, guarded where a value is seen to be unknown.
+        outcomes: The outcomes that have a time, guarded where a value is seen to be unknown.
         latest: The latest time.
-        rows: How many there are.
+        rows: How many there are, with a time or without.
+        undated: How many of them have no time.
         has_negative: Whether a value may be below 0.
     """
 
     outcomes: ir.Table
     latest: datetime | None
     rows: int
+    undated: int
     has_negative: bool
 
 
@@ -168,12 +164,15 @@ def seen(outcomes: ir.Table) -> Looked:
     """
     ts, value = outcomes.ts, outcomes.value
     ends = {"latest": ts.max(), "low": value.min(), "high": value.max()}
-    found = row_of(outcomes.aggregate(rows=outcomes.count(), given=value.count(), **ends))
+    found = row_of(outcomes.aggregate(rows=outcomes.count(), dated=ts.count(), given=value.count(), **ends))
     bounds = (found["low"], found["high"])  # Spark has none where there is a NaN
     are_known = not found["given"] or all(bound is not None and abs(bound) <= LARGEST for bound in bounds)
     has_negative = bool(found["given"]) and (found["low"] is None or not found["low"] >= 0)
-    fit = outcomes if are_known else guarded(outcomes)
-    return Looked(fit, instant(found["latest"]), int(found["rows"]), has_negative)
+    undated = int(found["rows"] - found["dated"])
+    dated = outcomes.filter(ts.notnull()) if undated else outcomes
+    return Looked(
+        dated if are_known else guarded(dated), instant(found["latest"]), int(found["rows"]), undated, has_negative
+    )
 
 
 def guarded(outcomes: ir.Table) -> ir.Table:

@@ -49,6 +49,7 @@ class Cells:
         early: Outcomes before the assignment: not counted.
         late: Outcomes after the window: not counted.
         unusable: Assignments without a user, an arm or a time: set aside.
+        undated: Outcomes without a time: set aside.
         unknown: Outcomes of users who were never assigned, in this program or another: set aside.
         first: The first assignment; in UTC where times have a zone.
         last: The last of the first assignments.
@@ -63,6 +64,7 @@ class Cells:
     early: int
     late: int
     unusable: int
+    undated: int
     unknown: int
     first: datetime | None
     last: datetime | None
@@ -89,7 +91,7 @@ def cells_of(
     logs = taken(assignments, outcomes, program, words=("segment",))
     found = placed(logs.assignments.mutate(segment=logs.assignments.segment.fill_null("").strip()))
     by_day = _by_day(found.put)
-    known, latest, rows, has_negative = seen(logs.outcomes)
+    known, latest, rows, undated, has_negative = seen(logs.outcomes)
     counted = _Asked(endpoint, window_days, has_negative)
     parts = parts_of(found.users, known) if len(by_day) else 0
     tables = _tables(found.put, known, counted, parts=parts)
@@ -97,8 +99,10 @@ def cells_of(
     if not np.isfinite(grid[["y", "yy", "yp"]].to_numpy(dtype=np.float64)).all():
         tables = _tables(found.put, guarded(known), counted, parts=parts)
         grid = _grid(tables)
-    n, early, late = int(by_day["n"].sum()), int(grid["early"].sum()), int(grid["late"].sum())
-    users = grid[grid["arm"].notna()].reset_index(drop=True)
+    is_whose = grid["arm"].notna()
+    n, early = int(by_day["n"].sum()), int(grid["early"].sum())
+    late = int(grid.loc[~is_whose, "events"].sum()) - early
+    users = grid[is_whose].reset_index(drop=True)
     return Cells(
         by_day=by_day[["day", "arm", "segment", "n", "n_p", "p", "pp"]],
         grid=users[[*KEYS, *SUMS]],
@@ -108,6 +112,7 @@ def cells_of(
         early=early,
         late=late,
         unusable=found.unusable,
+        undated=undated,
         unknown=_unknown(assignments, outcomes) if rows > early + late + int(users["events"].sum()) else 0,
         first=instant(by_day["first"].min()),
         last=instant(by_day["last"].max()),
@@ -156,10 +161,9 @@ def _cells(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> pa.Table:
     each = each.mutate(day=day_of(each["at"]), converted_on=day_of(each.converted_at), y=y, p=p)
     cells = each.group_by(*KEYS).aggregate(
         early=each.early.sum(),
-        late=each.late.sum(),
         users=each.count(),
         events=each.events.sum(),
-        clickers=(each.clicks > 0).sum(),
+        clickers=each.has_clicked.sum(),
         shown=each.shown.sum(),
         y=each.y.sum(),
         yy=(each.y * each.y).sum(),
@@ -174,35 +178,29 @@ def _cells(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> pa.Table:
 def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
     """Users with outcomes; who is null for all that is early or late."""
     beside = put.select("user_id", "at").join(outcomes, "user_id")
-    is_early, is_late, counts = beside.ts < beside["at"], ibis.literal(False), beside.ts >= beside["at"]
+    counts = beside.ts >= beside["at"]
     if asked.window_days is not None:
-        end = beside["at"] + ibis.interval(seconds=round(asked.window_days * DAY))
-        is_late, counts = beside.ts > end, counts & (beside.ts <= end)
+        counts &= beside.ts <= beside["at"] + ibis.interval(seconds=round(asked.window_days * DAY))
     who = counts.ifelse(beside.user_id, ibis.null(beside.user_id.type()))
-    of = beside.select("event", "value", "ts", who=who, is_early=is_early, is_late=is_late)
+    of = beside.select("event", "value", "ts", who=who, is_early=beside.ts < beside["at"])
     below: dict[str, Any] = {}
     if asked.has_refunds:
         below = {"size": of.value.abs().sum(), "refunds": of.count(where=(of.value < 0).fill_null(False))}
     return of.group_by("who").aggregate(
         early=of.count(where=of.is_early),
-        late=of.count(where=of.is_late),
         events=of.count(),
-        clicks=_count(of, CLICKS),
-        shown=_count(of, IMPRESSIONS),
+        has_clicked=of.event.isin([*CLICKS]).any(),
+        shown=of.count(where=of.event.isin([*IMPRESSIONS]).fill_null(False)),  # Spark counts nothing as null
         converted_at=of.ts.min(where=of.event.isin([*spellings(asked.endpoint), *spellings(f"{asked.endpoint}s")])),
         y=of.value.sum(),
         **below,
     )
 
 
-def _count(of: ir.Table, events: Sequence[str]) -> Any:
-    return of.count(where=of.event.isin([*events]).fill_null(False))  # Spark counts nothing as null
-
-
 def _grid(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """The cells of all parts as a frame, without their lists."""
     if not tables:
-        return pd.DataFrame(columns=[*KEYS, *SUMS, "early", "late"])
+        return pd.DataFrame(columns=[*KEYS, *SUMS, "early"])
     frame = pd.concat([table.drop_columns("values").to_pandas() for table in tables], ignore_index=True)
     for column in ("day", "converted_on"):
         frame[column] = pd.to_datetime(frame[column])

@@ -62,6 +62,7 @@ def _set_aside(cells: Cells) -> Iterator[str]:
     aside = (
         (cells.crossed, "user in two arms", "users in two arms"),
         (cells.unusable, "assignment without user, arm or time", "assignments without user, arm or time"),
+        (cells.undated, "outcome without a time", "outcomes without a time"),
     )
     for n, one, many in aside:
         if n:

@@ -94,6 +94,7 @@ def aside_records(program: str, cells: Cells) -> Iterator[Reading]:
         ("users in two arms", cells.crossed), ("repeated assignments", cells.repeated),
         ("outcomes before the assignment", cells.early), ("outcomes after the window", cells.late),
         ("assignments without user, arm or time", cells.unusable), ("outcomes of unknown users", cells.unknown),
+        ("outcomes without a time", cells.undated),
     )  # fmt: skip
     for what, n in aside:
         yield Reading(named(program, "set_aside"), n, "rows", segment=what, method="not counted", source=SOURCE)

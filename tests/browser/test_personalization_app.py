@@ -36,7 +36,7 @@ def address(serve: Callable[..., Any], folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """200,000 assignments and their outcomes, in which a fifth more of the personalized convert."""
+    """200,000 assignments and more outcomes, in which a fifth more of the personalized convert."""
     into, rng = tmp_path_factory.mktemp("logs"), np.random.default_rng(11)
     is_held = rng.random(USERS) < 0.1
     at = pd.Timestamp("2026-08-01") + pd.to_timedelta(rng.integers(0, 40 * 86_400, USERS), unit="s")
@@ -48,11 +48,16 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                 "assigned_at": at, "planned_share": np.where(is_held, 0.1, 0.9),
             }
         ),
-        "outcomes": pd.DataFrame(
-            {
-                "user_id": np.flatnonzero(converts), "ts": at[converts] + pd.Timedelta(days=2), "event": "conversion",
-                "value": rng.lognormal(3, 1, converts.sum()).round(2),
-            }
+        "outcomes": pd.concat(
+            [
+                pd.DataFrame({"user_id": np.arange(USERS), "ts": at + pd.Timedelta(days=1), "event": "impression"}),
+                pd.DataFrame(
+                    {
+                        "user_id": np.flatnonzero(converts), "ts": at[converts] + pd.Timedelta(days=2),
+                        "event": "conversion", "value": rng.lognormal(3, 1, converts.sum()).round(2),
+                    }
+                ),
+            ]
         ),
     }  # fmt: skip
     for name, frame in frames.items():

@@ -23,7 +23,7 @@ ENGINES = ("duckdb", "postgres", "spark")
 USERS, OUTCOMES = 4_000, 12_000
 HALF_HOURS = 48 * 40  # clocks change within
 DAYS = 10.5
-COUNTS = ("crossed", "repeated", "early", "late", "unusable", "unknown")
+COUNTS = ("crossed", "repeated", "early", "late", "unusable", "undated", "unknown")
 SEGMENTS = ["new", "Old", "alt", "Été", " new ", None]
 Put = Callable[[Mapping[str, pa.Table]], Any]
 
