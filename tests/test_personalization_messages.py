@@ -35,12 +35,13 @@ SHOWN = {
         "Hi null,", "Hello None!", "Dear undefined", "Hi NULL NULL,", "Dear Mr. null,", "Hi Ana null,",
         "Hi <b>null</b>,", "Hi #N/A,", "Hi [Name],", "Dear «FirstName»,", "Hi %s,", "Hi {},", "You saved $NaN today",
         "null, your order", "[object Object]", "Welcome back, null!", "Hi nan,", "Hey null 👋", "undefined% off",
+        "None, your order is on its way", "Your plan: null", "your next class is: null.", "Your plan: <b>null</b><br>",
     ],
 }  # fmt: skip
 HONEST = [
     "null and void", "None of these", "Hi None of the above", "a{color:red}", "no null, no undefined",
     "@media screen and (max-width:600px){.a{width:100% !important}}", '{"a": 1, "b": {"c": null}}', "100% of 50%",
-    "https://x.com/a%20b%20c", "/%E2%80%99s", "x %E2%80%99", "Hi Nan,", "Bonjour !", "Hi :)", "Hello ;)", "Hi, Ana",
+    "https://x.com/a%20b%20c", "/%E2%80%99s", "x %E2%80%99", "Hi Nan,", "Your choice: none", "Your side effects: None.", "None, you say", "Bonjour !", "Hi :)", "Hello ;)", "Hi, Ana",
     "**Plan**|Price|**Note**", "[Read more](https://a.b)", "[1] [2]", "<b>Hi</b>, welcome", "{😀}", "Delhi , x",
     "font: Arial, !important", "GET /users/{id}", "style={{color:1}}", "say `{x}`", "<code>{first_name}</code>",
     "<style>a{b}</style>", "you get none.", "Any fees? None!", "Thank you, none needed", "Hello null and void",

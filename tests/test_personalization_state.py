@@ -13,6 +13,7 @@ from martech_lib import Workspace, personalization
 from martech_lib.core.errors import UserError
 from martech_lib.core.metrics import declared
 from martech_lib.core.places import sample_dir
+from martech_lib.core.spoken import money
 from martech_lib.personalization import Programmes, charts, words
 from martech_lib.workbook import theme
 from martech_lib.workbook.apps import personalization_tables as tables
@@ -89,6 +90,30 @@ def test_a_programme_without_a_holdout_is_told(tmp_path: Path) -> None:
     assert row.verdict == "no holdout" and row.reason.startswith("no holdout was read: ")
     told = next(f for f in found.finding_records if f.subject == row.program)
     assert told.evidence == "claims 14 % more clicks, and no holdout says what it brought"
+
+
+def test_a_programme_whose_metrics_would_have_the_names_of_another_is_told(tmp_path: Path) -> None:
+    folder = Path(copytree(sample_dir() / "fitness", tmp_path / "fitness"))
+    log = pd.read_parquet(folder / "assignments.parquet")
+    again = log[log["program"] == "push copy"].assign(program="Push Copy!")
+    pd.concat([log, again]).to_parquet(folder / "assignments.parquet", index=False)
+    found = personalization.programmes(Workspace.open(folder))
+    row = next(row for row in found.rows if row.program == "Push Copy!")
+    assert row.reason == "its metrics would have the names of those of 'push copy': rename one"
+    metrics = [(r.metric, r.segment) for r in found.reading_records if ".push-copy." in r.metric]
+    assert len(metrics) == len(set(metrics)) > 10
+
+
+def test_kinds_are_told_with_what_a_conversion_of_each_cost(found: Programmes) -> None:
+    told = {of.kind: of for of in found.of_kinds()}
+    priced = [of for of in told.values() if of.cost_per_conversion is not None]
+    assert priced
+    for of in priced:
+        assert f"; {money(of.cost_per_conversion, 'USD')} each)" in words.kinds(found)
+        rows = [row for row in found.known if row.kind == of.kind]
+        assert of.cost_per_conversion == pytest.approx(
+            sum(row.cost for row in rows) / sum(row.brought.estimate for row in rows)
+        )
 
 
 def test_every_reading_is_declared_and_every_table_and_sentence_is_plain(fitness: PersonalizationState) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 from martech_lib.core.errors import UserError, shown
@@ -59,7 +60,7 @@ def read_holdout(
     Raises:
         UserError: A column is missing or cannot be used, there is no such program, or an argument is not allowed.
     """
-    _refuse(level, cost, seed)
+    _refuse(level, cost, seed, window_days)
     put = as_table(assignments, "assignments", ("user_id", "arm", "assigned_at"), time="assigned_at")
     name = program_of(put, str(program), is_named=True) if "program" in put.columns else None
     cells = cells_of(put, outcomes, endpoint=terms.endpoint, program=name, window_days=window_days)
@@ -85,7 +86,12 @@ class _Asked(NamedTuple):
     terms: Terms
 
 
-def _refuse(level: float, cost: float | None, seed: int) -> None:
+def _refuse(level: float, cost: float | None, seed: int, window_days: float | None) -> None:
+    given = {"level": level, "cost": cost, "seed": seed, "window_days": window_days}
+    for name, one in given.items():
+        is_blank = one is None and name in ("cost", "window_days")
+        if not is_blank and (not isinstance(one, Real) or isinstance(one, bool)):
+            raise UserError(f"{name} came as {shown(repr(one))}; allowed is a number.")
     if not 0.5 <= level < 1:
         raise UserError(f"level came as {shown(level)}; allowed is a share from 0.5 to below 1, such as 0.95.")
     if cost is not None and not 0 <= cost < math.inf:

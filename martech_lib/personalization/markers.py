@@ -72,6 +72,8 @@ VALUE = (
     f"|[$€£][ ]?(?:NaN|undefined)(?:[^A-Za-z0-9_]|$)|[€£][ ]?null(?:[^A-Za-z0-9_]|$)"
     f"|{NO_LETTER}(?:NaN|undefined)[ ]?[%]"
     f"|(?:^|[\n>])[ ]?(?:{STRICT}),[ ](?:you|we|it|this|here|get|don|come|thank|is |are )"
+    f"|(?:^|[\n>])[ ]?None,[ ]your[ ]"
+    f"|{NO_LETTER}[yY]our[ ](?:[a-z]{{1,20}}[ ]){{0,3}}[a-z]{{1,20}}:{LOOSE}{{1,4}}(?:{STRICT})(?:[.!?,;<\r\n]|$)"
     f"|[a-z],[ ](?:{STRICT}|None)[ ]?[!?]"
     r"|\[object Object\])"
 )

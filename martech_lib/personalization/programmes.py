@@ -16,6 +16,7 @@ from martech_lib.core.workspace import Workspace
 from martech_lib.personalization.holdout import read_holdout
 from martech_lib.personalization.money import Range
 from martech_lib.personalization.reading import HoldoutReading, Terms
+from martech_lib.personalization.records import slug_of
 
 LOGS = ("assignments", "outcomes")
 NEEDS = "needs assignments.csv and outcomes.csv: who was in which arm, and what happened after"
@@ -163,10 +164,14 @@ def programmes(ws: Workspace, *, level: float = 0.95, seed: int = 0) -> Programm
         )  # fmt: skip
     currency = str(ws.profile.get("currency") or "USD")
     work = Work("Reading holdouts", len(kinds))
-    found = []
+    found: list[Programme] = []
     for name, kind in kinds.items():
         row = {**register.get(name, {}), "kind": kind}
-        found.append(_read(ws, name, row, level=level, seed=seed, currency=currency))
+        same = next((one.program for one in found if slug_of(one.program) == slug_of(name)), None)
+        if same is None:
+            found.append(_read(ws, name, row, level=level, seed=seed, currency=currency))
+        else:
+            found.append(_unread(name, row, f"its metrics would have the names of those of '{same}': rename one"))
         work.step()
     universal = next((row for row in found if row.is_universal), None)
     rows = tuple(row for row in found if row is not universal)

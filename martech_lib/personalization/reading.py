@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
@@ -72,7 +72,7 @@ class HoldoutReading(Result):
     terms: Terms
     srm: SampleRatio
     headline: Headline
-    cells: Cells
+    cells: Cells = field(repr=False)
     sides: Sides
     endpoints: tuple[Endpoint, ...] = ()
     without_largest: Endpoint | None = None

@@ -46,7 +46,8 @@ class Size(NamedTuple):
         users: In all, for the lift to be seen.
         held: Of them in the holdout.
         times: Users in all over those of a half-and-half split.
-        weeks: Until so many have come; None where the users of a week are not known.
+        weeks: Until so many have come, after which the window of the last begins; None where the users of a week are
+            not known.
         forgone: Conversions that the holdout does without, if the lift is there.
     """
 

@@ -147,7 +147,7 @@ def over_time(told: HoldoutReading) -> str:
     early = [look for look in course.looks if look.lift is None]
     if early and len(early) < len(course.looks):
         when = f"{early[-1].day:%-d %b %Y}"
-        parts.append(f"Until {when} the holdout had fewer than {CONVERTERS} converters, and a look would have fooled.")
+        parts.append(f"Until {when} the holdout had fewer than {CONVERTERS} converters, and a look would have misled.")
     elif early:
         parts.append(f"The holdout never had {CONVERTERS} converters, so that no look before the end is shown.")
     return " ".join(parts)
@@ -231,7 +231,8 @@ def kinds(found: Programmes) -> str:
     one, many = ([told[kind] for kind in told if (kind in INDIVIDUAL) is own] for own in (True, False))
     if not one or not many:
         return ""
-    parts = [f"By a thousand users: {listed([_per_thousand(of) for of in told.values()])}."]
+    each_kind = [_per_thousand(of, found.currency) for of in told.values()]
+    parts = [f"Incremental conversions of a thousand users: {listed(each_kind)}."]
     parts.append(
         "Programmes for one person (behavioral, AI) are laid beside those for many as they are: other users, other "
         "messages. Only two arms of one programme would tell what the individual level adds."
@@ -244,9 +245,10 @@ def kind_in_words(kind: str) -> str:
     return "AI" if kind == "ai" else kind
 
 
-def _per_thousand(of: OfKind) -> str:
+def _per_thousand(of: OfKind, currency: str) -> str:
     estimate, lower, upper = (f"{end:+.1f}" for end in of.per_thousand)
-    return f"{kind_in_words(of.kind)} {estimate} ({lower} to {upper})"
+    price = "" if of.cost_per_conversion is None else f"; {money(of.cost_per_conversion, currency)} each"
+    return f"{kind_in_words(of.kind)} {estimate} ({lower} to {upper}{price})"
 
 
 def _tally(found: Programmes) -> str:

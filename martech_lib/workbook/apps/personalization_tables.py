@@ -113,7 +113,7 @@ def segments_table(page: Page) -> str:
     columns = [
         Column("segment", "Segment"), Column("users", "Users", str, True), Column("holdout", "Holdout", str, True),
         Column("treated", "Personalized", str, True), Column("lift", "Lift as measured", str, True),
-        Column("shrunk", "Drawn to the mean", str, True), Column("q", "q", str, True), Column("found", "Evidence"),
+        Column("shrunk", "Shrunken lift", str, True), Column("q", "q", str, True), Column("found", "Evidence"),
         Column("note", "Note"),
     ]  # fmt: skip
     if not any(row["note"] for row in rows):
@@ -161,7 +161,7 @@ def sizes_table(page: Page) -> str:
     columns = [
         Column("share", "Holdout", str, True), Column("users", "Users in all", str, True),
         Column("held", "Held out", str, True), Column("times", "Users, against half and half", str, True),
-        Column("weeks", "Weeks", str, True), Column("forgone", "Conversions done without", str, True),
+        Column("weeks", "Weeks to gather", str, True), Column("forgone", "Conversions done without", str, True),
     ]  # fmt: skip
     return html.table(rows, columns, caption="How big a holdout, for a power of 80 %") if rows else ""
 
