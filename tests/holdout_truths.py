@@ -197,7 +197,7 @@ def cells_of_counts(put: pd.DataFrame, done: pd.DataFrame, latest: date) -> Cell
             day=pd.to_datetime(done["day"]), converted_on=pd.to_datetime(done["converted_on"]),
         ),
         values=pd.DataFrame({"arm": [], "segment": [], "y": []}),
-        crossed=0, repeated=0, early=0, late=0, unusable=0, unknown=0,
+        crossed=0, repeated=0, early=0, late=0, unusable=0, undated=0, unknown=0,
         first=datetime.combine(days.min(), datetime.min.time()),
         last=datetime.combine(days.max(), datetime.min.time()),
         latest=datetime.combine(latest, datetime.max.time()),

@@ -380,7 +380,10 @@ def test_a_look_before_the_end_waits_for_a_hundred_converters_in_both_arms() -> 
     late = cut(120, 200)
     told = read(*logs(*late), window_days=30)
     assert told.is_interim and told.headline.verdict == "real win"
-    assert told.notes[0] == "This is a look before the end, so that its intervals are wider, to hold at every look."
+    assert told.notes[0] == (
+        "This is a look before the end, so that the intervals of conversions and clicks are wider, to hold at every look; "
+        "those by week are not."
+    )
     assert read(*logs(*late)).is_interim  # without a window, too
     of = told.endpoint("conversion")
     plain = score_lift(Count(120, 1_000), Count(200, 1_000), level=0.95)

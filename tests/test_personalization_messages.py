@@ -237,3 +237,10 @@ def test_nothing_at_all_is_not_measured(tmp_path: Path) -> None:
     assert {reading.status for reading in audit.reading_records} == {"not measured"}
     assert audit.finding_records == ()
     assert message_words(audit)
+
+
+def test_names_of_readers_are_left_out_of_what_is_shown() -> None:
+    found = sent("Dear Magdalena undefined,", "Hi Mr null Oyelaran,", "Hi null Kowalczyk,", "Dear Jan undefined,")
+    shown = {hit.shown: hit.sends for hit in found.hits}
+    assert found.literal == 4 and shown["Dear … undefined,"] == 2
+    assert not any(name in one for one in shown for name in ("Magdalena", "Oyelaran", "Kowalczyk", "Jan"))

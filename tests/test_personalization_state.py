@@ -15,6 +15,7 @@ from martech_lib.core.metrics import declared
 from martech_lib.core.places import sample_dir
 from martech_lib.core.spoken import money
 from martech_lib.personalization import Programmes, charts, words
+from martech_lib.personalization.programmes import Programme
 from martech_lib.workbook import theme
 from martech_lib.workbook.apps import personalization_tables as tables
 from martech_lib.workbook.apps.personalization_state import PersonalizationState
@@ -207,3 +208,22 @@ def test_the_next_holdout_goes_into_the_register(tmp_path: Path) -> None:
     rows = pd.read_csv(folder / "experiments.csv")
     assert said.startswith("Registered as ") and rows.iloc[-1]["name"] == "Holdout of win-back journey"
     assert rows.iloc[-1]["primary_metric"] == "conversion rate"
+
+
+@pytest.mark.parametrize("name", ["universal_holdout", "Universal-Holdout", "global control", "Universal holdout 2026"])
+def test_a_universal_holdout_is_known_however_it_is_written(name: str) -> None:
+    assert Programme(name, "", None).is_universal
+
+
+def test_a_calculator_without_a_number_says_so(fitness: PersonalizationState) -> None:
+    for name in ("baseline", "lift"):
+        assert fitness.change(lambda name=name: fitness.calculate(**{name: None})) == [
+            f"{name} is blank; allowed is a number."
+        ]
+
+
+def test_the_next_holdout_is_planned_at_the_level_of_the_page() -> None:
+    state = PersonalizationState(Workspace.open(sample_dir() / "fitness"), {"level": 0.8})
+    state.calculate(weekly_users=2_000.0)
+    assert state.plan().alpha == pytest.approx(0.2)
+    assert "because its last holdout" in state.plan().hypothesis

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
 
 from martech_lib.core.errors import shown
 from martech_lib.core.programs import Shares, moving
-from martech_lib.core.sample_ratio import SampleRatio, apart_before, sample_ratio
+from martech_lib.core.sample_ratio import STOPS, SampleRatio, apart_before, sample_ratio
 from martech_lib.core.spoken import count, fitting, listed, percent
 from martech_lib.personalization.cells import Cells
 from martech_lib.personalization.totals import Total, total_of
@@ -16,6 +19,8 @@ from martech_lib.personalization.totals import Total, total_of
 HOLDOUTS = ("holdout", "control")
 FEWEST = 10  # users of an arm
 CROSSED = 0.05  # share of users in two arms, beyond which those who are left are no sample of all
+EXPECTED = 5  # users of a cell, from which chi-square holds
+MORE_TIME = 0.1  # part of the days by which one arm may be followed longer
 WHOLE = 0.02  # by which planned shares may miss 1
 
 
@@ -101,7 +106,7 @@ def _planned(names: Sequence[str], shares: Shares, held: float | None) -> Mappin
     return told
 
 
-def fault_of(cells: Cells, sides: Sides, srm: SampleRatio, shares: Shares) -> str:
+def fault_of(cells: Cells, sides: Sides, srm: SampleRatio, shares: Shares, *, window_days: float | None = None) -> str:
     """Why the arms must not be compared; "" where they may."""
     if fault := moving(shares):  # first, for of moving shares none is that of all
         return fault
@@ -109,7 +114,79 @@ def fault_of(cells: Cells, sides: Sides, srm: SampleRatio, shares: Shares) -> st
         return srm.reason
     holdout, treated = (total_of(cells, arms) for arms in ((sides.holdout,), sides.treated))
     arms = [holdout.arm(sides.holdout), treated.arm("personalized")]
-    return _few(sides, holdout, treated) or _crossing(cells, holdout.n + treated.n) or apart_before(arms)
+    return (
+        _few(sides, holdout, treated)
+        or _crossing(cells, holdout.n + treated.n)
+        or _by_segment(cells, sides)
+        or ("" if window_days is not None else _by_time(cells, sides))
+        or apart_before(arms)
+    )
+
+
+def came_apart(cells: Cells, sides: Sides) -> bool:
+    """Whether the arms' users came at other times, by week, than chance has it."""
+    return _unlike(_weekly(cells, sides))[0] < STOPS
+
+
+def one_armed(cells: Cells, sides: Sides) -> tuple[str, ...]:
+    """Segments that have users in one arm alone."""
+    users = _table(cells, sides, cells.by_day["segment"])
+    return tuple(users.index[(users == 0).any(axis=1)])
+
+
+def _by_segment(cells: Cells, sides: Sides) -> str:
+    """What is wrong where one split cannot be that of every segment: then the arms are other people."""
+    users = _table(cells, sides, cells.by_day["segment"])
+    p, worst = _unlike(users[(users > 0).all(axis=1)])
+    if p >= STOPS:
+        return ""
+    own, whole = (held / (held + others) for held, others in (users.loc[worst], users.sum()))
+    return (
+        f"the holdout has {percent(own)} of the users of segment {shown(worst) or 'without a name'} and "
+        f"{percent(whole)} of all (p is below {STOPS:g}), so that the arms are other people: find the fault in "
+        "the assignment, or read each segment as a programme of its own"
+    )
+
+
+def _by_time(cells: Cells, sides: Sides) -> str:
+    """What is wrong where one arm had more time to convert and no window cuts it."""
+    if cells.latest is None or not came_apart(cells, sides):
+        return ""
+    days = (pd.Timestamp(cells.latest.date()) - pd.to_datetime(cells.by_day["day"])).dt.days
+    users = cells.by_day["n"]
+    is_held = cells.by_day["arm"] == sides.holdout
+    held, others = (float((days * users)[of].sum() / users[of].sum()) for of in (is_held, ~is_held))
+    if abs(held - others) <= MORE_TIME * max(held, others):
+        return ""
+    return (
+        f"the holdout was followed for {held:.0f} days and the personalized for {others:.0f}, so that one had more "
+        "time to convert: set a window of days after the assignment"
+    )
+
+
+def _weekly(cells: Cells, sides: Sides) -> pd.DataFrame:
+    days = pd.to_datetime(cells.by_day["day"])
+    return _table(cells, sides, (days - days.min()).dt.days // 7)
+
+
+def _table(cells: Cells, sides: Sides, by: pd.Series[Any]) -> pd.DataFrame:
+    """Users by some part (rows) in the holdout and in all other arms."""
+    is_other = cells.by_day["arm"] != sides.holdout
+    users = cells.by_day["n"].groupby([by, is_other]).sum().unstack(fill_value=0)
+    return users.reindex(columns=[False, True], fill_value=0)
+
+
+def _unlike(users: pd.DataFrame) -> tuple[float, Any]:
+    """Chance that one split gives parts so unlike (chi-square), and the part that is furthest from it."""
+    expected = np.outer(users.sum(axis=1), users.sum()) / max(users.to_numpy().sum(), 1)
+    is_large = (expected >= EXPECTED).all(axis=1)
+    told, wanted = users[is_large], expected[is_large]
+    if len(told) < 2:
+        return 1.0, None
+    from scipy.special import chdtrc
+
+    misfit = ((told - wanted) ** 2 / wanted).sum(axis=1)
+    return float(chdtrc(len(told) - 1, misfit.sum())), misfit.idxmax()
 
 
 def _few(sides: Sides, holdout: Total, treated: Total) -> str:

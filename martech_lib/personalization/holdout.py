@@ -96,13 +96,13 @@ def _refuse(level: float, cost: float | None, seed: int, window_days: float | No
         raise UserError(f"level came as {shown(level)}; allowed is a share from 0.5 to below 1, such as 0.95.")
     if cost is not None and not 0 <= cost < math.inf:
         raise UserError(f"cost came as {shown(cost)}; allowed is money from 0 up, over the window.")
-    if seed < 0:
+    if seed < 0 or seed != int(seed):
         raise UserError(f"seed came as {shown(seed)}; allowed are whole numbers from 0 up.")
 
 
 def _fault(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, shares: Shares) -> str:
     """Why it is not read; "" where it is."""
-    if fault := fault_of(cells, sides, srm, shares):
+    if fault := fault_of(cells, sides, srm, shares, window_days=asked.window_days):
         return fault
     holdout, treated = (total_of(cells, arms) for arms in ((sides.holdout,), sides.treated))
     if not holdout.converted + treated.converted:
@@ -165,7 +165,8 @@ def priced(told: HoldoutReading, *, cost: float | None) -> HoldoutReading:
     whole = replace(
         told,
         cost=cost,
-        brought=brought(conversions, revenue, treated=treated, cost=cost, value=told.terms.value),
+        brought=brought(conversions, revenue, treated=treated, cost=cost, value=told.terms.value,
+            currency=told.terms.currency),
         policies=policies_of(
             conversions, revenue, told.by_segment, users=users, level=told.level,
             prices=Prices(told.value, None if cost is None else cost * users / treated),
@@ -189,13 +190,15 @@ def _refused(asked: _Asked, cells: Cells, sides: Sides, srm: SampleRatio, fault:
 
 
 def _value(holdout: Total, treated: Total, terms: Terms, revenue: Endpoint | None) -> float | None:
-    """What a conversion is worth: by the register, else by the log where its revenue could be read."""
+    """What a conversion is worth: by the register, else by the log, where revenue could be read and converters alone
+    brought it."""
     if terms.value is not None:
         return terms.value
     if revenue is None or revenue.difference is None:
         return None
     converted, worth = holdout.converted + treated.converted, holdout.y + treated.y
-    return worth / converted if worth > 0 and converted else None
+    paying = len(holdout.values) + len(treated.values)
+    return worth / converted if worth > 0 and 0 < paying <= converted else None
 
 
 def _without_largest(holdout: Total, treated: Total, *, level: float, seed: int) -> Endpoint | None:

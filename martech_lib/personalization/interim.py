@@ -43,7 +43,10 @@ def open_share(cells: Cells, window_days: float | None) -> float:
 def told_end(cells: Cells, window_days: float | None) -> str:
     """What to know of the end of the log; "" where there is nothing."""
     if is_before_end(cells, window_days):
-        return "this is a look before the end, so that its intervals are wider, to hold at every look"
+        return (
+            "this is a look before the end, so that the intervals of conversions and clicks are wider, to hold at "
+            "every look; those by week are not"
+        )
     if window_days is None or cells.latest is None or cells.last is None:
         return ""
     left = (cells.latest.date() - cells.last.date()).days

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from martech_lib.core.sample_ratio import SampleRatio
 from martech_lib.core.spoken import count, fitting, listed, number, percent
-from martech_lib.personalization.arms import Sides
+from martech_lib.personalization.arms import Sides, came_apart, one_armed
 from martech_lib.personalization.cells import Cells
 from martech_lib.personalization.endpoints import LARGE
 from martech_lib.personalization.totals import Total
@@ -24,13 +24,18 @@ def notes_of(cells: Cells, sides: Sides, srm: SampleRatio, arms: tuple[Total, To
         arms: The holdout, and those who were personalized.
         end: What to know of the end of the log; "" where there is nothing.
     """
-    told = [*_of_arms(sides, srm, end), *_of_values(arms), *_of_past(arms), *_set_aside(cells)]
+    told = [*_of_arms(cells, sides, srm, end), *_of_values(arms), *_of_past(arms), *_set_aside(cells)]
     return tuple(f"{note[:1].upper()}{note[1:]}." for note in told)
 
 
-def _of_arms(sides: Sides, srm: SampleRatio, end: str) -> Iterator[str]:
+def _of_arms(cells: Cells, sides: Sides, srm: SampleRatio, end: str) -> Iterator[str]:
     if end:
         yield end
+    if came_apart(cells, sides):
+        yield "the arms came at other times, so that a season may look like an effect"
+    if alone := [name or "without a name" for name in one_armed(cells, sides)]:
+        what = fitting(len(alone), "segment", "segments")
+        yield f"{what} {listed(alone, most=4)} {fitting(len(alone), 'has', 'have')} users in one arm alone"
     if srm.passed is None:
         yield srm.reason
     if len(sides.treated) > 1:

@@ -24,7 +24,7 @@ NONE = (
     "needs a personalization programme: one of programs.csv, or assignments whose program is no experiment of the "
     "register"
 )
-UNIVERSAL = ("universal holdout", "global holdout")
+UNIVERSAL = ("universal-holdout", "global-holdout", "universal-control", "global-control")
 WON = ("real win", "hidden win")
 INDIVIDUAL = ("behavioral", "ai")  # kinds that are made for one person; the others are made for many
 KINDS = ("segment", "behavioral", "account", "lifecycle", "ai")
@@ -60,7 +60,7 @@ class Programme(NamedTuple):
     @property
     def is_universal(self) -> bool:
         """Whether it is the holdout that nothing is shown to."""
-        return any(words in self.program.casefold() for words in UNIVERSAL)
+        return any(words in slug_of(self.program) for words in UNIVERSAL)
 
     @property
     def brought(self) -> Range | None:
@@ -251,7 +251,7 @@ def _of_kind(kind: str, rows: Sequence[Programme]) -> OfKind | None:
 
 def _records(told: Programmes, level: float) -> Iterator[Reading]:
     """The totals, then each programme's numbers."""
-    read = [row for row in told.every if row.reading and row.verdict != "refused"]
+    read = [row for row in told.rows if row.reading and row.verdict != "refused"]
     counts: tuple[tuple[str, tuple[str, ...], Status], ...] = (
         ("programs_won", WON, "info"), ("programs_clicks", ("click-only",), "watch"),
         ("programs_harm", ("harm",), "fail"),
@@ -275,7 +275,12 @@ def _records(told: Programmes, level: float) -> Iterator[Reading]:
             told.total.upper, level, method="sum over programmes that were read", source="assignments, outcomes",
         )  # fmt: skip
         if told.claimed is not None:
-            yield Reading("personalization.claimed_conversions", told.claimed, "conversions", source="programs")
+            own = "" if told.shown is None else f", which brought {number(told.shown.estimate)}"
+            yield Reading(
+                "personalization.claimed_conversions", told.claimed, "conversions", n=len(told.claimers),
+                method=f"dashboards of the {len(told.claimers)} programmes that claim some and were read{own}",
+                source="programs",
+            )  # fmt: skip
     for row in told.every:
         if row.reading:
             yield from row.reading.reading_records

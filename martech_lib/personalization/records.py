@@ -136,7 +136,8 @@ def money_records(program: str, of: Brought, *, level: float, currency: str) -> 
     for name, unit, told in rows:
         if told is not None:
             ends = (told.estimate, unit, _finite(told.lower), _finite(told.upper), level)
-            yield Reading(named(program, name), *ends, reason=of.reason, source=SOURCE)
+            is_taken = name in ("incremental_revenue", "incremental_profit")
+            yield Reading(named(program, name), *ends, reason=of.taken if is_taken else "", source=SOURCE)
         elif of.cost is not None and name == "cost_per_incremental":
             yield Reading(named(program, name), unit=unit, status="refused", reason=of.reason, source=SOURCE)
 

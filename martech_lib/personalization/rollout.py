@@ -141,7 +141,8 @@ def policies_of(
     net = _less(money or _worth(gain, prices.value), prices.cost)
     found = [_policy(EVERYONE, users, gain, net, far)]
     if segments.compared:
-        found.append(_evidence(segments, users, prices if read is None or read.upper >= 0 else Prices(None, None), far))
+        some = _evidence(segments, users, prices if read is None or read.upper >= 0 else Prices(None, None), far)
+        found.append(some if some.users < users else found[0]._replace(policy=EVIDENCE, segments=some.segments))
     nothing = Range(0.0, 0.0, 0.0)
     return (*found, Policy(NOBODY, 0, nothing, None if net is None else nothing, 0.0))
 
@@ -151,6 +152,8 @@ def advised(verdict: str, policies: Sequence[Policy]) -> Policy | None:
 
     After a win the one of the largest expected gain, after harm nobody, else only segments whose gain is above none.
     """
+    is_priced = bool(policies) and policies[0].net is not None
+    policies = [one for one in policies if one.net is not None or not is_priced]  # money beside money
     by = {one.policy: one for one in policies}
     if verdict == "harm":
         return by.get(NOBODY)
@@ -192,6 +195,7 @@ def _half(of: Range) -> float:
 def _policy(name: str, users: int, gain: Range, net: Range | None, far: float) -> Policy:
     """One way; `far` are the standard deviations that an interval reaches."""
     at_stake = net or gain
-    spread = _half(at_stake) / far
+    towards = at_stake.lower if at_stake.estimate > 0 else at_stake.upper  # the end beside which a loss lies
+    spread = abs(at_stake.estimate - towards) / far
     harm = normal_cdf(-at_stake.estimate / spread) if spread > 0 else float(at_stake.estimate < 0)
     return Policy(name, users, gain, net, harm if users else 0.0)

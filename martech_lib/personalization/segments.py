@@ -205,7 +205,7 @@ def _adjusted(lines: Sequence[Segment], *, error: float) -> list[Segment]:
 def _shrunken(lines: Sequence[Segment], *, level: float) -> tuple[list[Segment], float]:
     """Each lift drawn to their mean, the more the less its own users say; averaged over how far lifts may differ."""
     if len(lines) < 2:
-        return [*lines], 0.0
+        return [line._replace(shrunk=_as_range(line.lift)) for line in lines], 0.0
     logs, errors = np.array([_log_of(line.holdout, line.treated) for line in lines]).T
     variance, between = errors**2, SPREADS[:, None] ** 2
     weights = 1 / (variance + between)
@@ -225,6 +225,10 @@ def _shrunken(lines: Sequence[Segment], *, level: float) -> tuple[list[Segment],
         Range(*(math.expm1(end) for end in ends)) for ends in zip(middle, middle - half, middle + half, strict=True)
     ]
     return [line._replace(shrunk=of) for line, of in zip(lines, ranges, strict=True)], float(chance @ SPREADS)
+
+
+def _as_range(of: Difference | None) -> Range | None:
+    return None if of is None else Range(of.estimate, of.lower, of.upper)
 
 
 def _log_of(holdout: Count, treated: Count) -> tuple[float, float]:

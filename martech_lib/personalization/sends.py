@@ -6,6 +6,7 @@ counted there. What comes back is as long as there are templates and different t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,14 +15,26 @@ import ibis
 import pandas as pd
 
 from martech_lib.core.errors import UserError, did_you_mean
-from martech_lib.personalization.markers import IN_LINK, KINDS, LEFT_OUT, LINK, NO_PROSE, SUBJECT_END
+from martech_lib.personalization.markers import (
+    ADDRESS,
+    IN_LINK,
+    KINDS,
+    LEFT_OUT,
+    LINK,
+    NO_PROSE,
+    NOTHING,
+    SUBJECT_END,
+    TITLE,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 COLUMNS = ("message_id", "program", "template", "subject", "body")
 PLACES: Mapping[str, str] = {**KINDS, IN_LINK: LINK}
-NOT_TOKENS = ("nothing after a greeting", "a word for nothing")  # which a template may say in its own words
+VALUE_KIND = "a word for nothing"
+KEPT = re.compile(f"{TITLE}|{NOTHING}|Your|Name|First|Last")  # words of a hit that name nobody
+NOT_TOKENS = ("nothing after a greeting", VALUE_KIND)  # which a template may say in its own words
 LONGEST = 80  # characters kept of what was found
 MOST_DIFFERENT = 20  # things found that are told apart in one template
 MOST_ROWS = 100_000
@@ -142,7 +155,7 @@ def _shown(text: Any, subject: Any, kind: str) -> Any:
     pattern = PLACES[kind]
     looked_in = text if kind == IN_LINK else text.re_replace(NO_PROSE, LEFT_OUT)
     first = text.re_search(pattern).ifelse(looked_in.re_extract(pattern, 1), "").fill_null("")
-    if kind == "a word for nothing":
+    if kind == VALUE_KIND:
         last = subject.re_search(SUBJECT_END).ifelse(subject.re_extract(SUBJECT_END, 1), "").fill_null("")
         first = (first == "").ifelse(last, first)
     return first.substr(0, LONGEST)
@@ -173,7 +186,7 @@ def _counted(template: str, rows: list[dict[str, Any]], text: str) -> Sends:
         own += sends if found and not kept else 0
         literal += sends if any(kind != IN_LINK for kind, _ in kept) else 0
         in_links += sends if any(kind == IN_LINK for kind, _ in kept) else 0
-        for kind, shown in kept:
+        for kind, shown in ((kind, _without_names(kind, shown)) for kind, shown in kept):
             by_kind[kind] = by_kind.get(kind, 0) + sends
             before = hits.get((kind, shown), Hit(kind, shown, 0, ""))
             example = min(filter(None, (before.example, row["example"])), default="")
@@ -198,6 +211,16 @@ def _of_row(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         found = row[f"k{n}"]
         if found:
             yield kind, found.lstrip(PUNCTUATION).rstrip() if kind in NOT_TOKENS else found
+
+
+def _without_names(kind: str, shown: str) -> str:
+    """What was found, readers' names out of it: they are nobody's business."""
+    if kind != VALUE_KIND:
+        return shown
+    head = re.match(f"(?:{ADDRESS})?", shown)
+    start = head.end() if head else 0
+    rest = re.sub("[A-Z][a-z]+", lambda m: m[0] if KEPT.fullmatch(m[0]) else "…", shown[start:])
+    return shown[:start] + rest
 
 
 def _is_own(kind: str, shown: str, text: str) -> bool:

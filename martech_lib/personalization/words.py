@@ -47,8 +47,11 @@ def revenue(told: HoldoutReading) -> str:
     of = told.endpoint("revenue")
     parts = []
     if of is not None and of.difference is not None:
-        why = f": {of.reason}" if of.reason else ""
+        is_why = of.lift is not None  # else the reason is that of the missing lift
+        why = f": {of.reason}" if of.reason and is_why else ""
         parts.append(f"Revenue was compared by {_method(of.method)}{why}.")
+        if of.reason and not is_why:
+            parts.append(f"{of.reason[:1].upper()}{of.reason[1:]}.")
     if told.without_largest is not None and told.without_largest.difference is not None:
         other, currency = told.without_largest.difference, told.terms.currency
         ends = f"{money(other.estimate, currency)} ({money(other.lower, currency)} to {money(other.upper, currency)})"
@@ -62,10 +65,22 @@ def past(told: HoldoutReading) -> str:
     if of is None or of.explained is None:
         return ""
     share = percent(of.explained, 2 if of.explained < 0.01 else 1)
-    helped = (
-        "so it was taken out" if "CUPED" in of.method else f"too little to take it out (from {percent(HELPS, 0)} on)"
-    )
-    return f"What users did before explains {share} of the variance of conversions, {helped}."
+    if "CUPED" in of.method:
+        helped = "so it was taken out"
+    elif of.explained < HELPS:
+        helped = f"too little to take it out (from {percent(HELPS, 0)} on)"
+    elif told.is_interim:
+        helped = "which a look before the end does not take out"
+    else:
+        helped = f"which is not taken out below {CONVERTERS} converters in each arm"
+    return f"What users did before explains {share} of the variance of conversions, {helped}.{_past_of_revenue(told)}"
+
+
+def _past_of_revenue(told: HoldoutReading) -> str:
+    of = told.endpoint("revenue")
+    if of is None or of.explained is None or "CUPED" not in of.method:
+        return ""
+    return f" Of that of revenue it explains {percent(of.explained, 1)}, so it was taken out."
 
 
 def brought(told: HoldoutReading) -> str:
@@ -73,10 +88,12 @@ def brought(told: HoldoutReading) -> str:
     of, currency = told.brought, told.terms.currency
     if of is None or of.conversions is None:
         return ""
-    parts = [f"In all {_range(of.conversions)} conversions more than without it."]
+    parts = [f"Conversions beyond those without it: {_range(of.conversions)}."]
     if of.profit is not None:
         gain = f"{money(of.profit.estimate, currency)} ({_money_ends(of.profit, currency)})"
-        parts.append(f"Its revenue less its cost of {money(of.cost, currency)} is {gain}.")
+        if of.taken:
+            parts.append(f"{of.taken[:1].upper()}{of.taken[1:]}.")
+        parts.append(f"What it brought less its cost of {money(of.cost, currency)} is {gain}.")
     if of.cost_per_conversion is not None:
         price, ends = of.cost_per_conversion, _money_ends(of.cost_per_conversion, currency)
         parts.append(f"One conversion more cost {money(price.estimate, currency)} ({ends}).")
@@ -114,7 +131,7 @@ def segments(told: HoldoutReading) -> str:
         return f"{found.advice[:1].upper()}{found.advice[1:]}." if told.is_interim else "No segments could be compared."
     gains = [line for line in found.compared if line.is_found and _rises(line)]
     losses = [line for line in found.compared if line.is_found and not _rises(line)]
-    parts = [_differ(found.differ, len(found.compared))]
+    parts = [one for one in (_differ(found.differ, len(found.compared)),) if one]
     parts.append(f"Evidence of a gain: {_names(gains)}." if gains else "No segment has evidence of a gain of its own.")
     if losses:
         parts.append(f"Evidence of harm: {_names(losses)}.")
@@ -179,16 +196,21 @@ def _taken(told: HoldoutReading) -> str:
 
 
 def holdout_size(sizes: Sequence[Size]) -> str:
-    """What a small holdout costs in time."""
+    """What a small holdout costs in time, beside the largest that is asked for."""
     if not sizes:
         return ""
-    by = {round(size.share, 4): size for size in sizes}
-    half = by.get(0.5, sizes[0])
-    others = [f"{percent(size.share, 0)} x {number(size.times, 2)}" for size in sizes if size is not half]
-    weeks = f", {count(half.weeks, 'week')}" if half.weeks is not None else ""
+    largest = max(sizes, key=lambda size: size.share)
+    which = "Half and half" if largest.share == 0.5 else f"A holdout of {percent(largest.share, 0)}"
+    weeks = f", {count(largest.weeks, 'week')}" if largest.weeks is not None else ""
+    told = f"{which} needs {number(largest.users)} users{weeks}."
+    others = [
+        f"{percent(size.share, 0)} x {number(size.users / largest.users, 2)}" for size in sizes if size is not largest
+    ]
+    if not others:
+        return told
     return (
-        f"Half and half needs {number(half.users)} users{weeks}. A smaller holdout does without fewer conversions and "
-        f"needs more users for the same answer: {listed(others)}."
+        f"{told} A smaller holdout does without fewer conversions and needs more users for the same answer: "
+        f"{listed(others)}."
     )
 
 

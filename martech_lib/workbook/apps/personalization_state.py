@@ -13,7 +13,7 @@ from martech_lib.core.errors import TableError, UserError, shown
 from martech_lib.core.spreadsheet import to_csv
 from martech_lib.core.workspace import Workspace
 from martech_lib.personalization.page import Page, page_of
-from martech_lib.personalization.programmes import Programme, Programmes
+from martech_lib.personalization.programmes import WON, Programme, Programmes
 from martech_lib.personalization.reading import HoldoutReading
 from martech_lib.workbook.views import told
 
@@ -124,6 +124,9 @@ class PersonalizationState:
 
     def calculate(self, **values: Any) -> None:
         """Change the question of the calculator. Raises UserError, and the page stays as it was."""
+        blank = [name for name, value in values.items() if value is None and name in ("baseline", "lift")]
+        if blank:
+            raise UserError(f"{blank[0]} is blank; allowed is a number.")
         self._take(self._chosen, self.asked, self.question._replace(**values))
 
     def change(self, act: Callable[[], None]) -> list[str]:
@@ -183,12 +186,18 @@ class PersonalizationState:
             name=f"Holdout of {self._chosen or 'a programme'}",
             hypothesis=(
                 f"We believe personalization by {self._chosen or 'the programme'} for its users will raise conversions "
-                "because its holdout said so, or left it open."
+                f"because its last holdout {self._said()}."
             ),
             primary_metric="conversion rate", baseline=self.question.baseline, mde=self.question.lift, relative=True,
             weekly_units=self.question.weekly_users, split=(share, 1 - share), variables_changed=1,
-            downstream_metric="revenue per user", guardrail_metrics="unsubscribe rate",
+            downstream_metric="revenue per user", guardrail_metrics="unsubscribe rate", alpha=1 - self._level,
         )  # fmt: skip
+
+    def _said(self) -> str:
+        verdict = self.reading.headline.verdict if self.reading else ""
+        if verdict == "harm":
+            return "found fewer, which what is changed is to mend"
+        return "found more" if verdict in WON else "left it open"
 
     def link(self) -> str:
         """The page as the query of a link."""
