@@ -15,13 +15,14 @@ from martech_lib.core.stats import Difference
 from martech_lib.personalization.money import Range
 from martech_lib.personalization.programmes import Programmes
 from martech_lib.personalization.reading import HoldoutReading
+from martech_lib.personalization.words import chance_in_words
 
 VERDICT_COLOURS = {
     "real win": GREEN, "hidden win": BLUE, "click-only": YELLOW, "nothing": GREY, "harm": ORANGE,
 }  # fmt: skip
 ENDPOINTS = {"conversion": "Conversions", "click": "Clicks", "revenue": "Revenue"}
 ENDPOINT_COLOURS = {"Conversions": BLUE, "Clicks": YELLOW, "Revenue": PURPLE}
-FOREST = {"as measured": GREY, "drawn to the mean": BLUE}
+FOREST = {"as measured": GREY, "shrunken": BLUE}
 CLAIMS = {"claimed": YELLOW, "brought": GREEN}
 PERCENT = alt.Axis(labelExpr="datum.value == 0 ? '0 %' : format(100 * datum.value, '+.0f') + ' %'", tickCount=5)
 WIDEST = 1.5  # lift beyond which a picture of several is not stretched
@@ -242,7 +243,7 @@ def policy_rows(told: HoldoutReading) -> pd.DataFrame:
     rows = []
     for one in told.policies:
         of = one.net or one.gain
-        rows.append((_policy_name(one.policy, one.segments), *_three(of), f"risk of loss {percent(one.harm, 0)}"))
+        rows.append((_policy_name(one.policy, one.segments), *_three(of), f"risk of loss {chance_in_words(one.harm)}"))
     return pd.DataFrame(rows, columns=["policy", "gain", "lower", "upper", "said"])
 
 

@@ -306,9 +306,13 @@ def _rises(line: Segment) -> bool:
     return line.difference is not None and line.difference.estimate > 0
 
 
+def chance_in_words(chance: float) -> str:
+    """A probability that is never told as none or as certain."""
+    return "less than 1 %" if chance < 0.005 else "more than 99 %" if chance > 0.995 else percent(chance, 0)
+
+
 def _gain(one: Policy, told: HoldoutReading) -> str:
-    chance = "less than 1 %" if one.harm < 0.005 else "more than 99 %" if one.harm > 0.995 else percent(one.harm, 0)
-    harm = f"with a probability of loss of {chance}"
+    harm = f"with a probability of loss of {chance_in_words(one.harm)}"
     if one.net is not None:
         currency = told.terms.currency
         return f"{money(one.net.estimate, currency)} expected ({_money_ends(one.net, currency)}), {harm}"

@@ -15,7 +15,7 @@ from martech_lib.personalization.programmes import Programme, claims_in_words
 from martech_lib.personalization.records import named
 from martech_lib.personalization.segments import FEWEST
 from martech_lib.personalization.templates import TemplateReading
-from martech_lib.personalization.words import kind_in_words
+from martech_lib.personalization.words import chance_in_words, kind_in_words
 from martech_lib.workbook import html
 from martech_lib.workbook.html import Column
 
@@ -133,7 +133,7 @@ def policies_table(page: Page) -> str:
             "users": number(one.users),
             "gain": f"{number(one.gain.estimate)} ({number(one.gain.lower)} to {number(one.gain.upper)})",
             "net": "not known" if one.net is None else _money_range(one.net, currency),
-            "harm": percent(one.harm, 0),
+            "harm": chance_in_words(one.harm) if one.users else "",
         }
         for one in page.reading.policies
     ]
