@@ -72,6 +72,7 @@ def test_lifts_of_the_sample_hold_what_is_true(found: Programmes) -> None:
 
 def test_claims_of_clicks_alone_are_a_finding(found: Programmes) -> None:
     assert {f.rule for f in found.finding_records} == {"PE01"}
+    assert {f.unit for f in found.finding_records if f.amount is not None} == {"USD"}
     told = {f.subject: f.evidence.partition(", and ")[2] for f in found.finding_records}
     assert told == {
         "push copy": "its holdout shows no conversions behind them",

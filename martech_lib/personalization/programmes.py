@@ -158,11 +158,12 @@ def programmes(ws: Workspace, *, level: float = 0.95, seed: int = 0) -> Programm
     if not kinds:
         needs = NONE if has_logs else NEEDS
         rows = tuple(_unread(name, row, needs) for name, row in register.items())
+        findings = tuple(_findings(rows, _currency(ws))) if rows else ()
         needed = (not_measured("personalization.programs_won", needs=needs, unit="programmes"),)
         return Programmes(
-            reading_records=needed, finding_records=tuple(_findings(rows)), inputs=inputs, rows=rows, needs=needs,
+            reading_records=needed, finding_records=findings, inputs=inputs, rows=rows, needs=needs,
         )  # fmt: skip
-    currency = str(ws.profile.get("currency") or "USD")
+    currency = _currency(ws)
     work = Work("Reading holdouts", len(kinds))
     found: list[Programme] = []
     for name, kind in kinds.items():
@@ -177,9 +178,13 @@ def programmes(ws: Workspace, *, level: float = 0.95, seed: int = 0) -> Programm
     rows = tuple(row for row in found if row is not universal)
     told = Programmes(reading_records=(), inputs=inputs, rows=rows, universal=universal, currency=currency)
     return Programmes(
-        reading_records=tuple(_records(told, level)), finding_records=tuple(_findings(rows)), inputs=inputs, rows=rows,
-        universal=universal, currency=currency,
+        reading_records=tuple(_records(told, level)), finding_records=tuple(_findings(rows, currency)), inputs=inputs,
+        rows=rows, universal=universal, currency=currency,
     )  # fmt: skip
+
+
+def _currency(ws: Workspace) -> str:
+    return str(ws.profile.get("currency") or "USD")
 
 
 def terms_of(row: Row, *, currency: str = "USD") -> Terms:
@@ -286,7 +291,7 @@ def _records(told: Programmes, level: float) -> Iterator[Reading]:
             yield from row.reading.reading_records
 
 
-def _findings(rows: Sequence[Programme]) -> Iterator[Finding]:
+def _findings(rows: Sequence[Programme], currency: str) -> Iterator[Finding]:
     """PE01: clicks that are told as a win, and no conversions behind them."""
     for row in rows:
         if row.click_lift is None or row.click_lift <= 0 or row.verdict in WON:
@@ -297,7 +302,10 @@ def _findings(rows: Sequence[Programme]) -> Iterator[Finding]:
             "harm": "its holdout shows harm",
         }.get(row.verdict, "its holdout shows no conversions behind them")
         evidence = f"claims {percent(row.click_lift, 0)} more clicks, and {behind}"
-        yield Finding("PE01", row.program, "medium", evidence, "Re-evaluate", row.cost, source="programs, assignments")
+        unit = "" if row.cost is None else currency
+        yield Finding(
+            "PE01", row.program, "medium", evidence, "Re-evaluate", row.cost, unit, source="programs, assignments"
+        )
 
 
 def claims_in_words(row: Programme) -> str:

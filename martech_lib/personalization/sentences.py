@@ -15,12 +15,14 @@ OPEN, CLOSE = "\ue000", "\ue001"  # private characters around what stands in, so
 PLACE = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}")
 MARKS = str.maketrans("", "", OPEN + CLOSE)
 NOTHINGS = frozenset("null none undefined nan nil n/a na #n/a tbd todo xxx".split())
-GREETINGS = frozenset("hi hello hey hiya dear morning afternoon evening welcome thanks".split())
+GREETINGS = frozenset(
+    "hi hello hey hiya dear morning afternoon evening welcome thanks news birthday congratulations".split()
+)
 DETERMINERS = frozenset("a an the your our my their his her this that these those".split())
 LEANING = DETERMINERS | frozenset("for of to at from with by in on about and or".split())
 TWICE_IS_FINE = frozenset("that had very so".split())
 VOCATIVES = frozenset({"there", "friend"})
-LIKE_A_CONSONANT = re.compile(r"(?:uni(?!n)|use|user|usa|eu|one\b|once\b|ubi|uti)", re.IGNORECASE)
+LIKE_A_CONSONANT = re.compile(r"(?:uni(?![mn])|us[aeu]|ukr|eu|one\b|once\b|ubi|uti)", re.IGNORECASE)
 SILENT_H = re.compile(r"(?:hour|honest|honou?r|heir)", re.IGNORECASE)
 MOST_SHOWN = 160
 
@@ -178,7 +180,9 @@ def _article(around: Around) -> Iterator[str]:
 
 def _not_called(around: Around) -> Iterator[str]:
     greets = re.search(
-        r"\b(?:hi|hello|hey|hiya|welcome(?: back)?|thanks|thank you),?[ ]*$", around.before, re.IGNORECASE
+        r"\b(?:hi|hello|hey|hiya|welcome(?: back)?|thanks|thank you|good news|happy birthday|congratulations),?[ ]*$",
+        around.before,
+        re.IGNORECASE,
     )
     if around.value.casefold() in VOCATIVES and (not greets or re.match("['’]s", around.after)):
         yield f"'{around.value}' outside a greeting"

@@ -275,10 +275,12 @@ def _per_thousand(of: OfKind, currency: str) -> str:
 
 def _tally(found: Programmes) -> str:
     verdicts = [row.verdict for row in found.rows]
-    named = (("real win", "real win"), ("hidden win", "hidden win"), ("click-only", "with clicks alone"),
-             ("nothing", "without an effect that was found"), ("harm", "that does harm"),
-             ("refused", "refused"), ("no holdout", "without a holdout"))  # fmt: skip
-    parts = [f"{verdicts.count(verdict)} {words}" for verdict, words in named if verdict in verdicts]
+    named = (("real win", "real win", "real wins"), ("hidden win", "hidden win", "hidden wins"),
+             ("click-only", *2 * ("with clicks alone",)), ("nothing", *2 * ("without an effect that was found",)),
+             ("harm", "that does harm", "that do harm"), ("refused", *2 * ("refused",)),
+             ("no holdout", *2 * ("without a holdout",)))  # fmt: skip
+    many = {verdict: verdicts.count(verdict) for verdict in verdicts}
+    parts = [f"{many[name]} {fitting(many[name], one, more)}" for name, one, more in named if name in many]
     return f"{count(len(verdicts), 'programme')}: {listed(parts)}."
 
 
