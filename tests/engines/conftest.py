@@ -8,11 +8,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ibis
+import pyarrow as pa
 import pytest
+from small_world import Put, in_duckdb
 
 ACCOUNT = "postgres"  # Debian's; PostgreSQL refuses to run as root
 # Text is sorted by the rules of English, as in many a company's database, and not byte by byte.
@@ -119,3 +123,32 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     yield session
     gc.collect()  # as above
     session.stop()
+
+
+@pytest.fixture
+def put(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Put]]:
+    """Engine -> a function that takes tables and returns the connection they are in; they are gone after the test."""
+    made: dict[str, Any] = {"duckdb": lambda _: in_duckdb, "postgres": _in_postgres, "spark": _in_spark}
+    with ExitStack() as after:
+        yield lambda engine: made[engine](after, *([request.getfixturevalue(engine)] if engine != "duckdb" else []))
+
+
+def _in_postgres(after: ExitStack, server: Any) -> Put:
+    def put(tables: Mapping[str, pa.Table]) -> Any:
+        connection = ibis.connect(server.url())
+        for name, table in tables.items():
+            connection.create_table(name, table, overwrite=True)
+            after.callback(ibis.connect(server.url()).drop_table, name, force=True)
+        return connection
+
+    return put
+
+
+def _in_spark(after: ExitStack, session: Any) -> Put:
+    def put(tables: Mapping[str, pa.Table]) -> Any:
+        for name, table in tables.items():
+            session.createDataFrame(table).createOrReplaceTempView(name)
+            after.callback(session.catalog.dropTempView, name)
+        return ibis.pyspark.connect(session)
+
+    return put

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+Put = Callable[[Mapping[str, pa.Table]], Any]  # tables -> the connection that they are in
 START = np.datetime64("2026-03-01T00:00:00", "us")  # clocks change within
 USERS, TOUCHES, CONVERSIONS = 3_000, 12_000, 1_500
 CHANNELS = np.array(["direct", "Email", "paid search", "social", "été", "Paid_Search"])
@@ -74,3 +77,11 @@ def _text(number: int | None, stem: str) -> str | None:
         return None
     forms = (f"{stem}_{number}", f"{stem.upper()}-{number}", f"{stem} {number}", f"é{stem}{number}", f"{stem}{number}Z")
     return forms[int(number) % len(forms)]
+
+
+def in_duckdb(tables: Mapping[str, pa.Table]) -> Any:
+    """A new DuckDB that has these tables."""
+    connection = ibis.duckdb.connect()
+    for name, table in tables.items():
+        connection.create_table(name, table)
+    return connection

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -15,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from recount import recount
-from small_world import START
+from small_world import START, Put, in_duckdb
 
 from martech_lib import experiments
 from martech_lib.core.arms import Counted, Measure, counted
@@ -32,7 +31,6 @@ MEASURES = (
     Measure("order value", ("buy", "Buy"), "value"),
     Measure("buys a click", ("buy",), "events", ("click",)),
 )
-Put = Callable[[Mapping[str, pa.Table]], Any]
 
 
 @cache
@@ -70,42 +68,6 @@ def world(ids: str, *, zoned: bool = False) -> Mapping[str, pa.Table]:
     return {name: pa.Table.from_pandas(frame, preserve_index=False) for name, frame in tables.items()}
 
 
-@pytest.fixture
-def put(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Put]]:
-    """Engine -> a function that takes tables and returns the connection they are in; they are gone after the test."""
-    made: dict[str, Any] = {"duckdb": lambda _: _in_duckdb, "postgres": _in_postgres, "spark": _in_spark}
-    with ExitStack() as after:
-        yield lambda engine: made[engine](after, *([request.getfixturevalue(engine)] if engine != "duckdb" else []))
-
-
-def _in_postgres(after: ExitStack, server: Any) -> Put:
-    def put(tables: Mapping[str, pa.Table]) -> Any:
-        connection = ibis.connect(server.url())
-        for name, table in tables.items():
-            connection.create_table(name, table, overwrite=True)
-            after.callback(ibis.connect(server.url()).drop_table, name, force=True)
-        return connection
-
-    return put
-
-
-def _in_spark(after: ExitStack, session: Any) -> Put:
-    def put(tables: Mapping[str, pa.Table]) -> Any:
-        for name, table in tables.items():
-            session.createDataFrame(table).createOrReplaceTempView(name)
-            after.callback(session.catalog.dropTempView, name)
-        return ibis.pyspark.connect(session)
-
-    return put
-
-
-def _in_duckdb(tables: Mapping[str, pa.Table]) -> Any:
-    connection = ibis.duckdb.connect()
-    for name, table in tables.items():
-        connection.create_table(name, table)
-    return connection
-
-
 def read(connection: Any, **options: Any) -> Counted:
     tables = connection.table("assignments"), connection.table("outcomes")
     return counted(*tables, MEASURES, program="checkout", window_days=DAYS, **options)
@@ -113,7 +75,7 @@ def read(connection: Any, **options: Any) -> Counted:
 
 @cache
 def expected(ids: str) -> Counted:
-    return read(_in_duckdb(world(ids)))
+    return read(in_duckdb(world(ids)))
 
 
 def same(found: Counted, wanted: Counted) -> None:
@@ -173,7 +135,7 @@ def test_values_as_large_and_as_small_as_can_be_stop_no_engine(engine: str, put:
         ),
         "outcomes": pa.table({"user_id": range(6), "ts": [start] * 6, "event": ["buy"] * 6, "value": values}),
     }
-    same(read(put(engine)(tables)), read(_in_duckdb(tables)))
+    same(read(put(engine)(tables)), read(in_duckdb(tables)))
 
 
 def of_users(assigned: pa.Array, active: pa.Array) -> Mapping[str, pa.Table]:
@@ -252,7 +214,7 @@ def test_an_experiment_is_read_alike_in_every_engine(engine: str, put: Callable[
     def readout(connection: Any) -> Readout:
         return experiments.read(plan, connection.table("assignments"), connection.table("outcomes"))
 
-    wanted, connection = readout(_in_duckdb(tables)), put(engine)(tables)
+    wanted, connection = readout(in_duckdb(tables)), put(engine)(tables)
     found = readout(connection)
     assert (found.decision, found.sentence) == (wanted.decision, wanted.sentence)
     assert wanted.decision != "refused"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from recount_holdout import by_hand
-from small_world import START
+from small_world import START, Put
 
 from martech_lib import personalization
 from martech_lib.personalization import HoldoutReading
@@ -25,7 +23,6 @@ HALF_HOURS = 48 * 40  # clocks change within
 DAYS = 10.5
 COUNTS = ("crossed", "repeated", "early", "late", "unusable", "undated", "unknown")
 SEGMENTS = ["new", "Old", "alt", "Été", " new ", None]
-Put = Callable[[Mapping[str, pa.Table]], Any]
 
 
 @cache
@@ -71,42 +68,6 @@ def world(ids: str) -> Mapping[str, pa.Table]:
         name: pa.Table.from_pandas(frame, preserve_index=False)
         for name, frame in (("assignments", put), ("outcomes", happened))
     }
-
-
-@pytest.fixture
-def put(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Put]]:
-    """Engine -> a function that takes tables and returns the connection they are in; they are gone after the test."""
-    made: dict[str, Any] = {"duckdb": lambda _: _in_duckdb, "postgres": _in_postgres, "spark": _in_spark}
-    with ExitStack() as after:
-        yield lambda engine: made[engine](after, *([request.getfixturevalue(engine)] if engine != "duckdb" else []))
-
-
-def _in_postgres(after: ExitStack, server: Any) -> Put:
-    def put(tables: Mapping[str, pa.Table]) -> Any:
-        connection = ibis.connect(server.url())
-        for name, table in tables.items():
-            connection.create_table(name, table, overwrite=True)
-            after.callback(ibis.connect(server.url()).drop_table, name, force=True)
-        return connection
-
-    return put
-
-
-def _in_spark(after: ExitStack, session: Any) -> Put:
-    def put(tables: Mapping[str, pa.Table]) -> Any:
-        for name, table in tables.items():
-            session.createDataFrame(table).createOrReplaceTempView(name)
-            after.callback(session.catalog.dropTempView, name)
-        return ibis.pyspark.connect(session)
-
-    return put
-
-
-def _in_duckdb(tables: Mapping[str, pa.Table]) -> Any:
-    connection = ibis.duckdb.connect()
-    for name, table in tables.items():
-        connection.create_table(name, table)
-    return connection
 
 
 def read(assignments: Any, outcomes: Any, **options: Any) -> HoldoutReading:
