@@ -128,10 +128,10 @@ def came_apart(cells: Cells, sides: Sides) -> bool:
     return _unlike(_weekly(cells, sides))[0] < STOPS
 
 
-def one_armed(cells: Cells, sides: Sides) -> tuple[str, ...]:
-    """Segments that have users in one arm alone."""
+def one_armed(cells: Cells, sides: Sides) -> int:
+    """How many segments have users in one arm alone; not which, for they may be small."""
     users = _table(cells, sides, cells.by_day["segment"])
-    return tuple(users.index[(users == 0).any(axis=1)])
+    return int((users == 0).any(axis=1).sum())
 
 
 def _by_segment(cells: Cells, sides: Sides) -> str:

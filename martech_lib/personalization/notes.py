@@ -33,9 +33,8 @@ def _of_arms(cells: Cells, sides: Sides, srm: SampleRatio, end: str) -> Iterator
         yield end
     if came_apart(cells, sides):
         yield "the arms came at other times, so that a season may look like an effect"
-    if alone := [name or "without a name" for name in one_armed(cells, sides)]:
-        what = fitting(len(alone), "segment", "segments")
-        yield f"{what} {listed(alone, most=4)} {fitting(len(alone), 'has', 'have')} users in one arm alone"
+    if alone := one_armed(cells, sides):
+        yield f"{count(alone, 'segment')} {fitting(alone, 'has', 'have')} users in one arm alone"
     if srm.passed is None:
         yield srm.reason
     if len(sides.treated) > 1:

@@ -89,10 +89,10 @@ def brought(told: HoldoutReading) -> str:
     if of is None or of.conversions is None:
         return ""
     parts = [f"Conversions beyond those without it: {_range(of.conversions)}."]
+    if of.taken:
+        parts.append(f"{of.taken[:1].upper()}{of.taken[1:]}.")
     if of.profit is not None:
         gain = f"{money(of.profit.estimate, currency)} ({_money_ends(of.profit, currency)})"
-        if of.taken:
-            parts.append(f"{of.taken[:1].upper()}{of.taken[1:]}.")
         parts.append(f"What it brought less its cost of {money(of.cost, currency)} is {gain}.")
     if of.cost_per_conversion is not None:
         price, ends = of.cost_per_conversion, _money_ends(of.cost_per_conversion, currency)
