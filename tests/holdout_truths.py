@@ -110,11 +110,6 @@ def total_of_side(side: Side) -> Total:
     )  # fmt: skip
 
 
-def total_of_counts(n: int, converted: int) -> Total:
-    """So many users, of whom so many convert, without values."""
-    return Total(n, converted, 0, 0, 0.0, 0.0, 0, 0, 0.0, 0.0, 0.0, 0.0, np.empty(0))
-
-
 def read(world: World, *, seed: int) -> Told:
     """A world read by the library from its totals on."""
     held, treated = (total_of_side(side) for side in world)
@@ -196,7 +191,7 @@ def cells_of_counts(put: pd.DataFrame, done: pd.DataFrame, latest: date) -> Cell
             events=done["users"], clickers=0, shown=0, y=0.0, yy=0.0, yp=0.0, cp=0.0, refunds=0,
             day=pd.to_datetime(done["day"]), converted_on=pd.to_datetime(done["converted_on"]),
         ),
-        values=pd.DataFrame({"arm": [], "segment": [], "y": []}),
+        values={},
         crossed=0, repeated=0, early=0, late=0, unusable=0, undated=0, unknown=0,
         first=datetime.combine(days.min(), datetime.min.time()),
         last=datetime.combine(days.max(), datetime.min.time()),

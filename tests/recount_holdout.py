@@ -20,7 +20,7 @@ class ByHand(NamedTuple):
     Attributes:
         by_day: (day, arm, segment) -> n, n_p, p, pp.
         grid: (arm, segment, day, day of conversion or None) -> SUMS.
-        values: (arm, segment) -> values of users that are not nothing, rising.
+        values: arm -> values of users that are not nothing, rising.
     """
 
     by_day: dict[Any, list[float]]
@@ -95,9 +95,9 @@ def by_hand(
         key = arm, segment, start.date(), converted and converted.date()
         grid[key] = [a + b for a, b in zip(grid[key], more, strict=True)]
         if y:
-            values[arm, segment].append(y)
+            values[arm].append(y)
     undated = sum(row["ts"] is None for row in outcomes)
     unknown = sum(row["user_id"] not in everybody for row in outcomes)
-    values = {key: sorted(found) for key, found in values.items()}
+    values = {arm: sorted(found) for arm, found in sorted(values.items())}
     aside = crossed, repeated, early, late, len(asked) - len(usable), undated, unknown
     return ByHand(dict(by_day), dict(grid), values, *aside)

@@ -25,8 +25,9 @@ SHOWN = {
     ],
     "percent signs": ["Hi %FNAME%,", "%%first_name%%", "%%=v(@x)=%%", "¡%NOMBRE%!", "%recipient.name%", "%ADDRESS%"],
     "stars": ["Hi *|FNAME|*,", "*|IF:FNAME|*", "*|DATE:F j, Y|*"],
-    "brackets": ["[[name]]", "[First Name]", "[insert name here]", "[[ user.name ]]"],
+    "brackets": ["[[name]]", "[First Name]", "[insert name here]", "[[ user.name ]]", "Hi [% user.name %],"],
     "angles": ["<%= name %>", "&lt;%= name %&gt;", "<first_name>"],
+    "number or at signs": ["Hi @FirstName@,", "Hi ##FNAME##,", "@first_name@", "<b>##LAST_ORDER##</b>"],
     "nothing after a greeting": [
         "Hi ,", "Hi !", "Dear  ,", "x\nHello , y", "<p>Hi <b></b>,</p>", "Hi&nbsp;,", "Dear Mr. ,", "Welcome back, !",
         "Bonjour ,", "HELLO ,",
@@ -45,7 +46,7 @@ HONEST = [
     "**Plan**|Price|**Note**", "[Read more](https://a.b)", "[1] [2]", "<b>Hi</b>, welcome", "{😀}", "Delhi , x",
     "font: Arial, !important", "GET /users/{id}", "style={{color:1}}", "say `{x}`", "<code>{first_name}</code>",
     "<style>a{b}</style>", "you get none.", "Any fees? None!", "Thank you, none needed", "Hello null and void",
-    "Happy birthday Nan!", "50% off, 20% more", "}{", "*|", "Hi ...", "Dear Sir/Madam,", "", "   ", "\u00a0",
+    "Happy birthday Nan!", "50% off, 20% more", "}{", "*|", "Hi ...", "Dear Sir/Madam,", "## Plan ##", "me@name@x", "@ana @bob", "####", "#a##b#", "", "   ", "\u00a0",
 ]  # fmt: skip
 
 
@@ -122,7 +123,9 @@ READS_BADLY = [
     ("Hi {first_name}, good", "first_name=", "a space before ','"),
     ("{first_name}, your plan", "first_name=there", "the sentence begins in lower case"),
     ("{first_name}, your plan", "first_name=", "the sentence begins with ','"),
-    ("Try a {plan} today.", "plan=our plan", "'a our'"),
+    ("Try a ##PLAN## today.", "PLAN=our plan", "'a our'"),
+    ("Hi @FirstName@!", "FirstName=Hi", "'hi hi'"),
+    ("Your [% plan %] plan", "plan=free plan", "'plan plan'"),
     ("Try a {plan} today.", "plan=upgrade", "'a upgrade'"),
     ("Hi {first_name}!", "first_name=Hi", "'hi hi'"),
     ("Dear {first_name},", "first_name=there", "'dear there' is no greeting"),

@@ -22,7 +22,7 @@ import numpy as np
 from martech_lib.core.stats import Array, Difference
 
 FARTHEST = 12.0  # logarithm of a ratio beyond which no end is looked for
-HALVINGS = 40
+HALVINGS = 26  # of that: ends to the seventh digit of a ratio
 DUST = 1e-9  # part of a sum, or of a standard error, that is rounding
 Tails = Callable[[float], tuple[float, float]]  # of what is supposed: chances of as low, and of as high a value
 

@@ -6,7 +6,7 @@ as a list, for nothing less tells how far a few of them carry a mean. Its shape 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from martech_lib.core.assigned import guarded, instant, part_of, parts_of, place
 from martech_lib.core.engine import day_of
 from martech_lib.core.errors import UserError
 from martech_lib.core.events import spellings
+from martech_lib.core.stats import Array
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -43,7 +44,7 @@ class Cells:
         grid: arm, segment, day, converted_on (missing where they did not convert), users (with outcomes), events,
             clickers, shown (impressions), y, yy (sum of their values, of the squares), yp, cp (of value, and of
             conversion, times pre_value), refunds (outcomes below 0).
-        values: arm, segment, y: one row a user whose outcomes add up to more or less than nothing.
+        values: What each user brought whose outcomes add up to more or less than nothing, by arm, rising.
         crossed: Users who were put into two arms: excluded.
         repeated: Further assignments of users to the same arm; the first counts.
         early: Outcomes before the assignment: not counted.
@@ -58,7 +59,7 @@ class Cells:
 
     by_day: pd.DataFrame
     grid: pd.DataFrame
-    values: pd.DataFrame
+    values: Mapping[str, Array]
     crossed: int
     repeated: int
     early: int
@@ -207,18 +208,16 @@ def _grid(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(("y", "yy", "yp", "cp"), "float64"))
 
 
-def _values(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """The lists of all cells laid out: arm, segment, y."""
-    parts = []
+def _values(tables: Sequence[pa.Table]) -> dict[str, Array]:
+    """The lists of all cells, one an arm; without those of nobody, which came early or late."""
+    import pyarrow.compute as pc
+
+    found: dict[str, list[Array]] = {}
     for table in tables:
-        lists = table["values"].combine_chunks()
-        many = np.asarray(lists.value_lengths().fill_null(0))
-        keys = table.select(["arm", "segment"]).to_pandas()
-        y = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
-        parts.append(pd.DataFrame({name: keys[name].to_numpy().repeat(many) for name in keys}).assign(y=y))
-    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["arm", "segment", "y"])
-    whole = whole[whole["arm"].notna()]  # what came early or late is nobody's
-    return whole.sort_values(["arm", "segment", "y"], ignore_index=True)
+        for arm in table["arm"].unique().drop_null().to_pylist():
+            lists = table.filter(pc.field("arm") == arm)["values"].combine_chunks()
+            found.setdefault(arm, []).append(lists.flatten().to_numpy(zero_copy_only=False).astype(np.float64))
+    return {arm: np.sort(np.concatenate(parts)) for arm, parts in sorted(found.items())}
 
 
 def _unknown(assignments: Any, outcomes: Any) -> int:

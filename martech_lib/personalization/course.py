@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -92,8 +93,16 @@ class Course(NamedTuple):
 
 def course_of(cells: Cells, sides: Sides, *, level: float, window_days: float | None) -> Course:
     """Read a programme over time."""
-    weeks = tuple(_weeks(cells, sides, level=level, window_days=window_days))
-    return Course(weeks, tuple(_looks(cells, sides, level=level)), _trend(weeks))
+    whole = _without_segments(cells)
+    weeks = tuple(_weeks(whole, sides, level=level, window_days=window_days))
+    return Course(weeks, tuple(_looks(whole, sides, level=level)), _trend(weeks))
+
+
+def _without_segments(cells: Cells) -> Cells:
+    """The same counts of users and converters, the segments of a day together."""
+    put = cells.by_day.groupby(["arm", "day"])["n"].sum().reset_index()
+    done = cells.grid.groupby(["arm", "day", "converted_on"])["users"].sum().reset_index()
+    return replace(cells, by_day=put, grid=done)
 
 
 def _weeks(cells: Cells, sides: Sides, *, level: float, window_days: float | None) -> Iterator[Week]:

@@ -54,11 +54,15 @@ PERCENT = (
     f"|[%](?:[{LETTER}][{LETTER}0-9.-]{{1,60}}[{LETTER}0-9]|{FIELD})[%])"
 )
 STARS = "(?:^|[^*])([*][|][A-Za-z][A-Za-z0-9_]{0,40}(?:[:=][^|\n]{0,80})?[|][*])(?:[^*]|$)"
-BRACKETS = rf"(\[\[[ ]?(?:{NAME}|{FIELD})[ ]?\]\]|\[(?:{FIELD}|{any_case('insert')}[ ][A-Za-z ]{{2,40}})\])(?:[^(]|$)"
+BRACKETS = (
+    rf"(\[\[[ ]?(?:{NAME}|{FIELD})[ ]?\]\]|\[[%][ ]?{NAME}[^%\n]{{0,80}}[%]\]"
+    rf"|\[(?:{FIELD}|{any_case('insert')}[ ][A-Za-z ]{{2,40}})\])(?:[^(]|$)"
+)
 ANGLES = (
     f"(<[%][=-]?[ ]?[{LETTER}@][^<>\n]*[%]>|&lt;[%][=-]?[ ]?[{LETTER}@][^<>&\n]*[%]&gt;"
     f"|<(?:{FIELD})>|&lt;(?:{FIELD})&gt;)"
 )
+SIGNS = f"(?:^|[^A-Za-z0-9#@&/.])([#][#]{NAME}[#][#]|[@](?:{FIELD})[@])(?:[^A-Za-z0-9#@]|$)"
 EMPTY = (
     f"({NO_LETTER}(?:{GREETING}){GAP}[,]"
     f"|{NO_LETTER}(?:{ENGLISH}){GAP}(?:[!]|[.:](?:[ \r\n<]|$))"
@@ -90,6 +94,7 @@ KINDS: Mapping[str, str] = {
     "stars": STARS,
     "brackets": BRACKETS,
     "angles": ANGLES,
+    "number or at signs": SIGNS,
     "nothing after a greeting": EMPTY,
     "a word for nothing": VALUE,
 }

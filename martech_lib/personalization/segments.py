@@ -18,12 +18,13 @@ from martech_lib.core.stats import Array, Difference, normal_quantile
 from martech_lib.personalization.arms import Sides
 from martech_lib.personalization.cells import Cells
 from martech_lib.personalization.money import Range
-from martech_lib.personalization.totals import total_of
+from martech_lib.personalization.totals import conversions_by_segment
 
 FEWEST_SHOWN = 10  # users of a segment, below which nothing of it is shown
 FEWEST = 10  # users of a segment in an arm, below which it is not compared
 FIRST = (3, 5)  # segments to begin with
 NAMELESS = "no segment"
+NOBODY = Count(0, 0)
 SPREADS = np.linspace(0, 1, 41)  # of true log lifts between segments
 USUAL = 0.5  # scale of a spread before anything is seen: half-normal
 
@@ -90,10 +91,12 @@ def segments_of(cells: Cells, sides: Sides, *, level: float, declared: Sequence[
         level: Confidence level; what it leaves is the rate of false discoveries allowed.
         declared: Segments named before the start; () where none were.
     """
-    names = sorted(cells.by_day["segment"].unique().tolist()) if len(cells.by_day) else []
+    holdout, treated = (conversions_by_segment(cells, arms) for arms in ((sides.holdout,), sides.treated))
+    names = sorted({*holdout, *treated})
     if len(names) < 2:
         return Segments((), math.nan, 0, 0.0)
-    raw = [_raw(cells, sides, name, level=level, declared=declared) for name in names]
+    pairs = {name: (holdout.get(name, NOBODY), treated.get(name, NOBODY)) for name in names}
+    raw = [_raw(name, *pair, level=level, declared=declared) for name, pair in pairs.items()]
     shown = _shown(raw)
     read = _adjusted([line for line in shown if line.difference is not None], error=1 - level)
     shrunk, spread = _shrunken(read, level=level)
@@ -149,10 +152,7 @@ def _ends(name: str, of: Difference | Range | None) -> dict[str, float]:
     return dict(zip((name, f"{name}_lower", f"{name}_upper"), ends, strict=True))
 
 
-def _raw(cells: Cells, sides: Sides, name: str, *, level: float, declared: Sequence[str]) -> Segment:
-    holdout, treated = (
-        total_of(cells, arms, segment=name).conversions for arms in ((sides.holdout,), sides.treated)
-    )  # fmt: skip
+def _raw(name: str, holdout: Count, treated: Count, *, level: float, declared: Sequence[str]) -> Segment:
     known = {one.strip().casefold() for one in declared}
     line = Segment(name or NAMELESS, holdout, treated, is_declared=not known or name.casefold() in known)
     for arm, of in (("holdout", holdout), ("personalized arm", treated)):

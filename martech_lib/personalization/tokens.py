@@ -19,12 +19,14 @@ TOKEN = re.compile(
     r"|\*\|(?P<stars>[A-Za-z][^|\n]*)\|\*"
     rf"|\[\[(?P<brackets>[ ]?(?:{NAME}|{FIELD})[ ]?)\]\](?!\()"
     rf"|\[(?P<bracket>{FIELD})\](?!\()"
+    rf"|\[%(?P<bracketed>[ ]?{NAME}[^%\n]{{0,80}})%\]"
     r"|<%[=-]?(?P<angles>[^<>\n]+)%>"
+    rf"|(?<![A-Za-z0-9#@&/.])(?:##(?P<numbers>{NAME})##|@(?P<ats>{FIELD})@)(?![A-Za-z0-9#@])"
 )
 LOGIC = re.compile(
     r"^[ ]*(?:[#/^>!]|(?:else|elsif|elseif|end(?:if|for|unless|case|each|with|capture)?)(?=[ ]|$)"
     r"|(?:if|unless|for|case|when|each|with|assign|capture|set|block|include|partial|range)[ ]"
-    r"|(?:IF|IFNOT|ELSE|ELSEIF|END)(?=[:]|$))"
+    r"|(?:IF|IFNOT|ELSE|ELSEIF|END)(?=[: ]|$))"
 )
 INLINE = re.compile(  # | default: 'there' · :default=there · ?? "there" · || 'there'
     r"(?:\bdefault(?:_value)?\b[ ]*[:=(,]?|\?\?|\|\|)[ ]*(?:\"([^\"]*)\"|'([^']*)'|“([^”]*)”|([^|'\"})]*))"

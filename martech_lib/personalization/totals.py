@@ -18,7 +18,7 @@ CONVERSION, CLICK, REVENUE = "conversion", "click", "revenue"
 
 
 class Total(NamedTuple):
-    """An arm, several arms together, or a segment of them.
+    """An arm, or several arms together.
 
     Attributes:
         n: Users.
@@ -97,9 +97,9 @@ class Total(NamedTuple):
         return Arm(name, self.n, {CONVERSION: conversion, REVENUE: revenue})
 
 
-def total_of(cells: Cells, arms: Collection[str], *, segment: str | None = None) -> Total:
-    """Add up the users of these arms, of one segment where it is named."""
-    put, grid, values = (_of(frame, arms, segment) for frame in (cells.by_day, cells.grid, cells.values))
+def total_of(cells: Cells, arms: Collection[str]) -> Total:
+    """Add up the users of these arms."""
+    put, grid = _of(cells.by_day, arms), _of(cells.grid, arms)
     sums = grid[["clickers", "shown", "y", "yy", "refunds", "yp", "cp"]].sum()
     return Total(
         n=int(put["n"].sum()),
@@ -114,10 +114,17 @@ def total_of(cells: Cells, arms: Collection[str], *, segment: str | None = None)
         pp=float(put["pp"].sum()),
         yp=float(sums["yp"]),
         cp=float(sums["cp"]),
-        values=np.sort(values["y"].to_numpy(dtype=np.float64)),
+        values=np.sort(np.concatenate([np.empty(0), *(cells.values[arm] for arm in arms if arm in cells.values)])),
     )
 
 
-def _of(frame: pd.DataFrame, arms: Collection[str], segment: str | None) -> pd.DataFrame:
-    own = frame["arm"].isin([*arms])
-    return frame[own if segment is None else own & (frame["segment"] == segment)]
+def conversions_by_segment(cells: Cells, arms: Collection[str]) -> dict[str, Count]:
+    """Users of these arms who converted, of all, in each segment of theirs."""
+    put, grid = _of(cells.by_day, arms), _of(cells.grid, arms)
+    users = put.groupby("segment")["n"].sum()
+    hits = grid[grid["converted_on"].notna()].groupby("segment")["users"].sum()
+    return {str(name): Count(int(hits.get(name, 0)), int(n)) for name, n in users.items()}
+
+
+def _of(frame: pd.DataFrame, arms: Collection[str]) -> pd.DataFrame:
+    return frame[frame["arm"].isin([*arms])]

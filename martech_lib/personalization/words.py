@@ -16,7 +16,6 @@ from martech_lib.personalization.rollout import EVERYONE, Policy, Size, advised
 from martech_lib.personalization.segments import Segment
 from martech_lib.personalization.verdict import begun
 
-ALPHA = 0.05
 NOTHING = "Not measured: supply assignments and outcomes of a programme with a holdout."
 
 
@@ -131,7 +130,7 @@ def segments(told: HoldoutReading) -> str:
         return f"{found.advice[:1].upper()}{found.advice[1:]}." if told.is_interim else "No segments could be compared."
     gains = [line for line in found.compared if line.is_found and _rises(line)]
     losses = [line for line in found.compared if line.is_found and not _rises(line)]
-    parts = [one for one in (_differ(found.differ, len(found.compared)),) if one]
+    parts = [one for one in (_differ(found.differ, len(found.compared), told.level),) if one]
     parts.append(f"Evidence of a gain: {_names(gains)}." if gains else "No segment has evidence of a gain of its own.")
     if losses:
         parts.append(f"Evidence of harm: {_names(losses)}.")
@@ -156,7 +155,7 @@ def over_time(told: HoldoutReading) -> str:
     else:
         p, (first, last) = course.trend.p, course.trend.ends
         sure = f"(p {number(p, 3)})" if p >= 0.001 else "(p below 0.001)"
-        if p < ALPHA:
+        if p < 1 - told.level:
             ends = f"{first * 100:+.0f} % in the first, {last * 100:+.0f} % in the last"
             parts.append(f"The lift is not the same in all weeks {sure}: {ends}, by the line that fits best.")
         else:
@@ -284,11 +283,11 @@ def _tally(found: Programmes) -> str:
     return f"{count(len(verdicts), 'programme')}: {listed(parts)}."
 
 
-def _differ(p: float, many: int) -> str:
+def _differ(p: float, many: int, level: float) -> str:
     if math.isnan(p):
         return ""
     said = "p below 0.001" if p < 0.001 else f"p {number(p, 3)}"
-    if p < ALPHA:
+    if p < 1 - level:
         return f"The {many} segments differ ({said}), more than chance would have it."
     return (
         f"Nothing says that the {many} segments differ at all ({said}): what they share is the better guess for each."

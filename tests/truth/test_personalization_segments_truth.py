@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from martech_lib.core.rates import Count
 from martech_lib.personalization import segments
 from martech_lib.personalization.segments import Segments, segments_of
 from tests.experiment_worlds import IS_FULL, error_of
-from tests.holdout_truths import LEVEL, SIDES, START, WORLDS, cells_of_counts, slack, total_of_counts
+from tests.holdout_truths import LEVEL, SIDES, START, WORLDS, cells_of_counts, slack
 
 READ = WORLDS if IS_FULL else 60
 BESIDE = 50 if IS_FULL else 4  # worlds that are read from their cells on, too
@@ -65,14 +66,13 @@ def draw(law: Law, rng: np.random.Generator, runs: int) -> np.ndarray:
 
 def read(law: Law, hits: np.ndarray) -> Segments:
     """One world, (segments, 2), from its totals on: adding up frames would take most of the time."""
-    totals = {
-        (name, side): total_of_counts(int(n), int(k))
-        for name, users, of in zip(names(law), law.users, hits, strict=True)
-        for side, n, k in zip((("holdout",), ("treated",)), users, of, strict=True)
-    }
+    counts = {
+        (side,): {name: Count(int(k), int(n)) for name, n, k in zip(names(law), law.users[:, arm], hits[:, arm], strict=True)}
+        for arm, side in enumerate(("holdout", "treated"))
+    }  # fmt: skip
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(segments, "total_of", lambda _, arms, segment: totals[segment, tuple(arms)])
-        return segments_of(KNOWN[len(law.lifts)], SIDES, level=LEVEL)
+        patched.setattr(segments, "conversions_by_segment", lambda _, arms: counts[arms])
+        return segments_of(SHELL, SIDES, level=LEVEL)
 
 
 def read_cells(law: Law, hits: np.ndarray) -> Segments:
@@ -84,10 +84,7 @@ def read_cells(law: Law, hits: np.ndarray) -> Segments:
 
 
 NO_GRID = pd.DataFrame({"day": [], "converted_on": [], "users": []})
-KNOWN = {
-    many: cells_of_counts(pd.DataFrame({"segment": [f"s{i:02d}" for i in range(many)], "day": START}), NO_GRID, START)
-    for many in (5, 10, 12)
-}
+SHELL = cells_of_counts(pd.DataFrame({"day": [START]}), NO_GRID, START)  # counts are put in its place
 
 
 @pytest.mark.parametrize("case", [0, 1])
