@@ -127,6 +127,20 @@ def random_logs(seed: int = 3, n: int = 3_000) -> tuple[pd.DataFrame, pd.DataFra
     return put, outcomes
 
 
+@pytest.mark.parametrize("apart", [1, 2**40])
+@pytest.mark.parametrize("kind", ["int16", "uint32", "int64", "Int64"])
+def test_users_are_counted_however_far_apart_their_numbers_lie(kind: str, apart: int) -> None:
+    who = [3, 3, 5, 5, 7, 100]
+    if apart > 1:
+        kind = "int64" if kind == "int16" else kind.replace("32", "64")
+    ids = pd.Series([one * apart for one in who], dtype=kind)
+    put = pd.DataFrame({"user_id": ids, "arm": ["a", "a", "a", "b", " ", "b"], "assigned_at": START})
+    found = cells_of(put, put.assign(ts=START, event="x"), endpoint="conversion")
+    assert (found.by_day["n"].sum(), found.repeated, found.crossed, found.unusable) == (2, 1, 1, 1)
+    nobody = cells_of(put.assign(arm=" "), put.assign(ts=START, event="x"), endpoint="conversion")
+    assert (len(nobody.by_day), nobody.unusable, nobody.unknown) == (0, 6, 0)
+
+
 def test_parts_of_the_users_are_counted_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     put, outcomes = random_logs()
     for ids in (lambda users: users, lambda users: "u" + users.astype(str)):

@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 
 from martech_lib.core.arm_sums import Row, without_dust
-from martech_lib.core.engine import first_text, is_in_duckdb
+from martech_lib.core.engine import different, first_text, is_in_duckdb
 from martech_lib.core.errors import UserError
 from martech_lib.core.log_intake import as_table, blank, refuse_two_clocks, same_users, typed, with_column
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 AT_ONCE = 5_000_000  # users
+WIDEST = 1 << 28  # room of numbers that are told apart by a bit each: 32 MB
 LARGEST = 1e80  # beyond it a value is unknown: cubes of sums stay numbers
 
 
@@ -104,11 +105,19 @@ def placed(everything: ir.Table) -> Placed:
     Whether users come once is asked first, which costs a tenth; only where they do not, first assignments are looked
     for. Text is trimmed to see whether it is blank: not once more where all of it was seen not to be.
     """
-    read = row_of(everything.aggregate(rows=everything.count(), usable=everything.is_usable.sum().fill_null(0)))
+    who = everything.user_id
+    ends = {"low": who.min(), "high": who.max()} if who.type().is_integer() else {}
+    read = row_of(everything.aggregate(rows=everything.count(), usable=everything.is_usable.sum().fill_null(0), **ends))
     usable = (everything.filter("is_usable") if read["usable"] < read["rows"] else everything).drop("is_usable")
-    users = int(usable.user_id.nunique().execute())
+    users = int(_users(usable.user_id, read).execute())
     put = usable.mutate(rows=ibis.literal(1, "int64")) if users == read["usable"] else _first(usable)
     return Placed(put, users, int(read["rows"] - read["usable"]))
+
+
+def _users(who: Any, read: Row) -> Any:
+    """How many users there are; a bit each where numbers lie close, which is five times as fast."""
+    is_close = read.get("low") is not None and read["high"] - read["low"] < WIDEST and is_in_duckdb(who)
+    return different(who, read["low"], read["high"]) if is_close else who.nunique()
 
 
 def _first(usable: ir.Table) -> ir.Table:

@@ -34,6 +34,20 @@ def first_text(texts: Any) -> Any:
     return _called("convert_from", "string")(_called("decode", "binary")(least, "hex"), "UTF8")
 
 
+def different(numbers: Any, low: int, high: int) -> Any:
+    """How many different whole numbers there are from one to another, in DuckDB: a bit is set for each that comes."""
+    kind = numbers.type()
+    ticked = ibis.udf.agg.builtin(_ticked, name="bitstring_agg", signature=((kind, kind, kind), "binary"))
+    many = ibis.udf.scalar.builtin(_set, name="bit_count", signature=(("binary",), "int64"))
+    return many(ticked(numbers, ibis.literal(low, kind), ibis.literal(high, kind))).fill_null(0)
+
+
+def _ticked(numbers: Any, low: Any, high: Any) -> Any: ...
+
+
+def _set(bits: Any) -> Any: ...
+
+
 def _called(name: str, gives: str) -> Any:
     """A function of the engine's of something and a word."""
     takes = "string" if name in ("convert_to", "decode") else "binary"

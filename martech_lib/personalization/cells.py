@@ -30,8 +30,7 @@ LONGEST = 36_525  # days of a window: engines and calendars end somewhere
 DUST = 1e-12  # part of a user's values that is rounding where a refund takes out a sale
 KEYS = ("arm", "segment", "day", "converted_on")
 SUMS = ("users", "events", "clickers", "shown", "y", "yy", "yp", "cp", "refunds")
-CLICKS = (*spellings("click"), *spellings("clicks"))
-IMPRESSIONS = (*spellings("impression"), *spellings("impressions"))
+CLICK, IMPRESSION, CONVERSION = 1, 2, 4  # what an event is; an endpoint may be a click, too
 
 
 @dataclass(frozen=True)
@@ -183,19 +182,34 @@ def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
     if asked.window_days is not None:
         counts &= beside.ts <= beside["at"] + ibis.interval(seconds=round(asked.window_days * DAY))
     who = counts.ifelse(beside.user_id, ibis.null(beside.user_id.type()))
-    of = beside.select("event", "value", "ts", who=who, is_early=beside.ts < beside["at"])
+    kinds = _kinds(asked.endpoint)
+    what = ibis.cases(*((beside.event.isin(words), kind) for kind, words in kinds.items()), else_=0)
+    of = beside.select("value", "ts", who=who, what=what, is_early=beside.ts < beside["at"])
+
+    def is_a(kind: int) -> ir.BooleanValue:
+        return of.what.isin([one for one in kinds if one & kind])
+
     below: dict[str, Any] = {}
     if asked.has_refunds:
         below = {"size": of.value.abs().sum(), "refunds": of.count(where=(of.value < 0).fill_null(False))}
     return of.group_by("who").aggregate(
         early=of.count(where=of.is_early),
         events=of.count(),
-        has_clicked=of.event.isin([*CLICKS]).any(),
-        shown=of.count(where=of.event.isin([*IMPRESSIONS]).fill_null(False)),  # Spark counts nothing as null
-        converted_at=of.ts.min(where=of.event.isin([*spellings(asked.endpoint), *spellings(f"{asked.endpoint}s")])),
+        has_clicked=is_a(CLICK).any(),
+        shown=of.count(where=is_a(IMPRESSION)),
+        converted_at=of.ts.min(where=is_a(CONVERSION)),
         y=of.value.sum(),
         **below,
     )
+
+
+def _kinds(endpoint: str) -> dict[int, list[str]]:
+    """The words of events by what they are; the most frequent first, for an engine asks in this order."""
+    whats: dict[str, int] = {}
+    for kind, event in ((IMPRESSION, "impression"), (CLICK, "click"), (CONVERSION, endpoint)):
+        for word in {*spellings(event), *spellings(f"{event}s")}:
+            whats[word] = whats.get(word, 0) | kind
+    return {kind: sorted(word for word, of in whats.items() if of == kind) for kind in dict.fromkeys(whats.values())}
 
 
 def _grid(tables: Sequence[pa.Table]) -> pd.DataFrame:
