@@ -15,7 +15,7 @@ from martech_lib.attribution import Triangulation, triangulate, usual_priors
 from martech_lib.attribution.triangulation import pooling
 from martech_lib.attribution.triangulation.sights import sights_of
 from martech_lib.core.errors import TableError, UserError
-from tests.triangulation_model import log_density, metropolis
+from tests.triangulation_model import Model, metropolis
 from tests.triangulation_worlds import ERROR, Drawn, frame, world
 
 IS_FULL = os.environ.get("MARTECH_TRUTH") == "full"
@@ -148,7 +148,7 @@ def test_the_closed_form_is_the_model_by_its_definition() -> None:
     assert found.pooled is not None
     theta = np.log([r.estimate for r in found.ranges]) + np.random.default_rng(1).normal(0, 0.7, (200, 4))
     places = [int(name.removeprefix("c")) for name in found.sights.channels]
-    off = found.pooled.density(theta[:, places]) - log_density(theta, of, {}, PLENTY)
+    off = found.pooled.density(theta[:, places]) - Model(of, {}, PLENTY).log_density(theta)
     np.testing.assert_allclose(off, off[0], atol=1e-3)  # settings of next to no weight are left out
 
 

@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from tests.triangulation_worlds import ERROR, SD, SPREAD, Drawn, means_of
 
 
-def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]], cap: float) -> np.ndarray:
-    """The model by its definition: a dense covariance of all that is seen, averaged over the grid; theta (K, J)."""
-    seen = of.log_seen.copy()
-    seen[5, list(own)] = np.nan
-    lens, place = np.nonzero(~np.isnan(seen))
+class Term(NamedTuple):
+    """One point of the grid.
+
+    Attributes:
+        log_weight: Of its prior, and what of its normal density depends on nothing that is seen.
+        usual: What is taken off what is seen: (rows,).
+        whiten: Makes of what is left standard normals: (rows, rows).
+    """
+
+    log_weight: float
+    usual: np.ndarray
+    whiten: np.ndarray
+
+
+class Model:
+    """The model by its definition: a dense covariance of all that is seen, averaged over the grid."""
+
+    def __init__(self, of: Drawn, own: dict[int, tuple[float, float]], cap: float) -> None:
+        seen = of.log_seen.copy()
+        seen[5, list(own)] = np.nan
+        self.own, self.cap = own, cap
+        lens, self.place = np.nonzero(~np.isnan(seen))
+        # In these worlds the bias's mean is what is left of the numbers once truth, common and own bias are taken out.
+        means = np.array([means_of(of.channels)[at, j] for at, j in zip(lens, self.place, strict=True)])
+        self.seen = seen[lens, self.place] - means
+        self.terms = [*_terms(of, lens, self.place)]
+
+    def log_density(self, theta: np.ndarray) -> np.ndarray:
+        """Of points (K, J)."""
+        off = self.seen - theta[:, self.place]
+        squares = (((off - term.usual) @ term.whiten.T) ** 2 for term in self.terms)
+        each = [term.log_weight - of.sum(axis=1) / 2 for term, of in zip(self.terms, squares, strict=True)]
+        density = np.logaddexp.reduce(np.array(each), axis=0)
+        for at, (estimate, se) in self.own.items():
+            density = density - ((np.exp(theta[:, at]) - estimate) / se) ** 2 / 2
+        return np.where(np.exp(theta).sum(axis=1) <= self.cap, density, -np.inf)
+
+
+def _terms(of: Drawn, lens: np.ndarray, place: np.ndarray) -> Iterator[Term]:
     reads, error = lens < 3, np.asarray(ERROR)[lens]
     spread = np.asarray(SPREAD)[lens].copy()
     spread[(lens == 3) & (of.channels["remembered"].to_numpy()[place] == "no")] = 0.5
-    # In these worlds the bias's mean is what is left of the numbers once truth, common and own bias are taken out.
-    means = np.array([means_of(of.channels)[at, j] for at, j in zip(lens, place, strict=True)])
-    off = seen[lens, place] - means - theta[:, place]
-    terms = []
     role = of.channels["role"].to_numpy()[place]
     shares_out, same_channel = lens < 4, place[:, None] == place
     kinds = (("demand capture", 1.2, 0.7, 0.8), ("both", 0.0, 0.5, 0.7), ("demand creation", 0.0, 0.0, 0.25))
@@ -40,15 +72,10 @@ def log_density(theta: np.ndarray, of: Drawn, own: dict[int, tuple[float, float]
         mine = wide * spread * np.where(lens == lost, 3.0, 1.0)
         common = wide**2 * np.outer(np.asarray(SD)[lens], np.asarray(SD)[lens]) * alike
         own_part = np.outer(mine, mine) * alike * same_channel
-        covariance = common + own_part + base * anyway + np.diag(error**2)
-        root = np.linalg.cholesky(covariance)
-        squares = (np.linalg.solve(root, (off - base * usual).T) ** 2).sum(axis=0)
+        root = np.linalg.cholesky(common + own_part + base * anyway + np.diag(error**2))
         prior = weight * base_weight * np.exp(-0.5 * (np.log(wide / 0.95) / 0.45) ** 2) * (0.04 if lost >= 0 else 1.0)
-        terms.append(np.log(prior) - np.log(np.diag(root)).sum() - squares / 2)
-    density = np.logaddexp.reduce(np.array(terms), axis=0)
-    for at, (estimate, se) in own.items():
-        density = density - ((np.exp(theta[:, at]) - estimate) / se) ** 2 / 2
-    return np.where(np.exp(theta).sum(axis=1) <= cap, density, -np.inf)
+        log_weight = float(np.log(prior) - np.log(np.diag(root)).sum())
+        yield Term(log_weight, base * usual, np.linalg.inv(root))
 
 
 def metropolis(
@@ -67,13 +94,14 @@ def metropolis(
     chains, steps, warm = walk
     at = start + 0.3 * rng.normal(size=(chains, len(start)))
     at -= np.maximum(np.log(np.exp(at).sum(axis=1) / (0.9 * cap)), 0)[:, None]
-    density, kept = log_density(at, of, own, cap), []
+    model = Model(of, own, cap)
+    density, kept = model.log_density(at), []
     root = 0.4 * np.eye(len(start))
     for step in range(steps):
         if step in (100, 200, warm):
             root = 2.4 / np.sqrt(len(start)) * np.linalg.cholesky(np.cov(at.T))
         tried = at + rng.normal(size=at.shape) @ root.T
-        new = log_density(tried, of, own, cap)
+        new = model.log_density(tried)
         taken = np.log(rng.random(chains)) < new - density
         at, density = np.where(taken[:, None], tried, at), np.where(taken, new, density)
         if step >= warm:

@@ -114,7 +114,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     settings = {
         **SPARK,
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet.as_uri()} -Dderby.system.home={folder}",
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile={quiet.as_uri()} -Dderby.system.home={folder}",
     }
     builder = sql.SparkSession.builder.master("local[2]").appName("martech tests")
     for name, value in settings.items():
@@ -139,6 +139,8 @@ def _in_postgres(after: ExitStack, server: Any) -> Put:
         for name, table in tables.items():
             connection.create_table(name, table, overwrite=True)
             after.callback(ibis.connect(server.url()).drop_table, name, force=True)
+        with connection.begin() as cursor:
+            cursor.execute("ANALYZE")  # as the server does by itself some time after
         return connection
 
     return put
