@@ -59,7 +59,7 @@ def sample_ratio(counts: dict[str, int], shares: Sequence[float], by_day: pd.Dat
     if p >= STOPS:
         return SampleRatio(p, True, counts, planned)
     arm, day = _furthest(counts, planned), _worst_day(by_day, planned)
-    return SampleRatio(p, False, counts, planned, arm, day, _reason(p, counts, planned, arm, day))
+    return SampleRatio(p, False, counts, planned, arm, day, _reason(counts, planned, arm, day))
 
 
 def apart_before(arms: Sequence[Arm]) -> str:
@@ -81,7 +81,7 @@ def apart_before(arms: Sequence[Arm]) -> str:
             way = "above" if second > first else "below"
             return (
                 f"the users of arm {arm.arm} were others before it began: their pre_value lies "
-                f"{abs(second - first):,.4g} a user {way} the control's {first:,.6g} (p {p:.1g} is below {APART:g}): "
+                f"{abs(second - first):,.4g} a user {way} the control's {first:,.6g} (p is below {APART:g}): "
                 "find the fault in the assignment or the logging before anything is read"
             )
     return ""
@@ -139,10 +139,10 @@ def _worst_day(by_day: pd.DataFrame, planned: dict[str, float]) -> date | None:
     return pd.Timestamp(table.index[int(off.argmax())]).date()
 
 
-def _reason(p: float, counts: dict[str, int], planned: dict[str, float], arm: str, day: date | None) -> str:
+def _reason(counts: dict[str, int], planned: dict[str, float], arm: str, day: date | None) -> str:
     share = counts[arm] / sum(counts.values())
     when = f"; the arms are most uneven on {day:%-d %b %Y}" if day else ""
     return (
         f"arm {arm} has {number(counts[arm])} users, {percent(share)} in place of {percent(planned[arm])} "
-        f"(p {p:.1g} is below {STOPS:g}){when}: find the fault in the assignment or the logging before anything is read"
+        f"(p is below {STOPS:g}){when}: find the fault in the assignment or the logging before anything is read"
     )

@@ -210,7 +210,7 @@ def _hits(one: Sends, is_link: bool) -> str:
 
 def _such_as(found: Sequence[Hit]) -> str:
     ids = list(dict.fromkeys(hit.example for hit in found if hit.example))
-    return f" (such as {listed(ids[:3])})" if ids else ""
+    return f" (such as {fitting(len(ids[:3]), 'message', 'messages')} {listed(ids[:3])})" if ids else ""
 
 
 def _faults(one: TemplateReading) -> str:

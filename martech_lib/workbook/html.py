@@ -15,7 +15,7 @@ GLYPHS = {"pass": "✓", "watch": "!", "fail": "✕", "info": "i", "not measured
 LONGEST, LONGEST_CHIP = 2_000, 80
 NARROW_COLUMNS = 4  # so many columns fit a phone
 LONG_CELL = 80  # a sentence: beside two more columns there is no room for it on a phone
-FIGURE = re.compile(r"(-?[$€£¥₹]\d[\d,.]*[kMBT]?|-?\d[\d,.]* %)")
+FIGURE = re.compile(r"([+-]?[$€£¥₹]\d(?:[\d,.]*\d)?[kMBT]?|[+-]?\d(?:[\d,.]*\d)? %)")
 
 
 class Column(NamedTuple):
