@@ -41,8 +41,8 @@ class Model:
     def log_density(self, theta: np.ndarray) -> np.ndarray:
         """Of points (K, J)."""
         off = self.seen - theta[:, self.place]
-        squares = (((off - term.usual) @ term.whiten.T) ** 2 for term in self.terms)
-        each = [term.log_weight - of.sum(axis=1) / 2 for term, of in zip(self.terms, squares, strict=True)]
+        whites = ((off - term.usual) @ term.whiten.T for term in self.terms)
+        each = [term.log_weight - (white**2).sum(axis=1) / 2 for term, white in zip(self.terms, whites, strict=True)]
         density = np.logaddexp.reduce(np.array(each), axis=0)
         for at, (estimate, se) in self.own.items():
             density = density - ((np.exp(theta[:, at]) - estimate) / se) ** 2 / 2

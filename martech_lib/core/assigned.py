@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 AT_ONCE = 5_000_000  # users
-WIDEST = 1 << 28  # room of numbers that are told apart by a bit each: 32 MB
+WIDEST = 1 << 28  # room of numbers that are told apart by a bit each: 32 MB a thread
+SPARSEST = 64  # numbers of that room for each row
 LARGEST = 1e80  # beyond it a value is unknown: cubes of sums stay numbers
 
 
@@ -106,7 +107,7 @@ def placed(everything: ir.Table) -> Placed:
     for. Text is trimmed to see whether it is blank: not once more where all of it was seen not to be.
     """
     who = everything.user_id
-    ends = {"low": who.min(), "high": who.max()} if who.type().is_integer() else {}
+    ends = {"low": who.min(), "high": who.max()} if who.type().is_integer() and is_in_duckdb(who) else {}
     read = row_of(everything.aggregate(rows=everything.count(), usable=everything.is_usable.sum().fill_null(0), **ends))
     usable = (everything.filter("is_usable") if read["usable"] < read["rows"] else everything).drop("is_usable")
     users = int(_users(usable.user_id, read).execute())
@@ -115,9 +116,10 @@ def placed(everything: ir.Table) -> Placed:
 
 
 def _users(who: Any, read: Row) -> Any:
-    """How many users there are; a bit each where numbers lie close, which is five times as fast."""
-    is_close = read.get("low") is not None and read["high"] - read["low"] < WIDEST and is_in_duckdb(who)
-    return different(who, read["low"], read["high"]) if is_close else who.nunique()
+    """How many users there are; by a bit each where their numbers lie close, which is five times as fast."""
+    if read.get("low") is None or read["high"] - read["low"] >= min(WIDEST, SPARSEST * read["rows"]):
+        return who.nunique()
+    return different(who, read["low"], read["high"])
 
 
 def _first(usable: ir.Table) -> ir.Table:

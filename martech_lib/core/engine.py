@@ -36,16 +36,18 @@ def first_text(texts: Any) -> Any:
 
 def different(numbers: Any, low: int, high: int) -> Any:
     """How many different whole numbers there are from one to another, in DuckDB: a bit is set for each that comes."""
-    kind = numbers.type()
-    ticked = ibis.udf.agg.builtin(_ticked, name="bitstring_agg", signature=((kind, kind, kind), "binary"))
-    many = ibis.udf.scalar.builtin(_set, name="bit_count", signature=(("binary",), "int64"))
-    return many(ticked(numbers, ibis.literal(low, kind), ibis.literal(high, kind))).fill_null(0)
+    ends = (ibis.literal(end, numbers.type()) for end in (low, high))
+    return bit_count(bitstring_agg(numbers, *ends, where=numbers.between(low, high))).fill_null(0)
 
 
-def _ticked(numbers: Any, low: Any, high: Any) -> Any: ...
+@ibis.udf.agg.builtin(signature=(("int64", "int64", "int64"), "binary"))
+def bitstring_agg(numbers: Any, low: Any, high: Any) -> Any:
+    """DuckDB's: as many bits as there are numbers between two, set where one comes."""
 
 
-def _set(bits: Any) -> Any: ...
+@ibis.udf.scalar.builtin(signature=(("binary",), "int64"))
+def bit_count(bits: Any) -> Any:
+    """DuckDB's: how many bits are set."""
 
 
 def _called(name: str, gives: str) -> Any:

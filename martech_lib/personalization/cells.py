@@ -204,10 +204,10 @@ def _by_user(put: ir.Table, outcomes: ir.Table, asked: _Asked) -> ir.Table:
 
 
 def _kinds(endpoint: str) -> dict[int, list[str]]:
-    """The words of events by what they are; the most frequent first, for an engine asks in this order."""
+    """The words of events by what they are; first what there usually is most of, for an engine asks in this order."""
     whats: dict[str, int] = {}
     for kind, event in ((IMPRESSION, "impression"), (CLICK, "click"), (CONVERSION, endpoint)):
-        for word in {*spellings(event), *spellings(f"{event}s")}:
+        for word in dict.fromkeys((*spellings(event), *spellings(f"{event}s"))):
             whats[word] = whats.get(word, 0) | kind
     return {kind: sorted(word for word, of in whats.items() if of == kind) for kind in dict.fromkeys(whats.values())}
 

@@ -99,7 +99,7 @@ def course_of(cells: Cells, sides: Sides, *, level: float, window_days: float | 
 
 
 def _without_segments(cells: Cells) -> Cells:
-    """The same counts of users and converters, the segments of a day together."""
+    """Users by arm and day, and converters by arm and both days: all that is asked here, and a tenth of the rows."""
     put = cells.by_day.groupby(["arm", "day"])["n"].sum().reset_index()
     done = cells.grid.groupby(["arm", "day", "converted_on"])["users"].sum().reset_index()
     return replace(cells, by_day=put, grid=done)

@@ -41,6 +41,12 @@ NOTHING += "|[(]null[)]|<nil>|&lt;nil&gt;|<no value>|&lt;no value&gt;|[%]s|[%]1[
 STRICT = "null|NULL|undefined|NaN"
 WORD = "[A-Z][a-z]{1,30}[ ]"
 
+# What stands in [% %], and ## ##: words in capitals or between signs are headings and decoration, too
+DIRECTIVE = "IF|UNLESS|ELSIF|ELSE|END|FOREACH|FOR|WHILE|SWITCH|CASE|SET|DEFAULT|INCLUDE|PROCESS|BLOCK|WRAPPER|FILTER"
+TAGGED = f"[ ]{{1,2}}(?:{NAME}(?:[ ]?[|][^%\n]{{1,80}})?|(?:{DIRECTIVE})[ ][^%\n]{{1,80}})[ ]{{1,2}}"
+HASHED = f"(?:{FIELD}|[A-Za-z][A-Za-z0-9]{{0,30}}[_.][A-Za-z0-9_.]{{1,40}})"
+HASHES = f"[#][#]{HASHED}[#][#]"
+
 BRACES = (
     r"(?:^|[^{$#@%=/\\])("
     f"[{{][{{][{{]?[ ]?[#/>^&!~*-]?[ ]?[{LETTER}$@][^{{}}\n]*[}}][}}]"
@@ -55,14 +61,14 @@ PERCENT = (
 )
 STARS = "(?:^|[^*])([*][|][A-Za-z][A-Za-z0-9_]{0,40}(?:[:=][^|\n]{0,80})?[|][*])(?:[^*]|$)"
 BRACKETS = (
-    rf"(\[\[[ ]?(?:{NAME}|{FIELD})[ ]?\]\]|\[[%][ ]?{NAME}[^%\n]{{0,80}}[%]\]"
+    rf"(\[\[[ ]?(?:{NAME}|{FIELD})[ ]?\]\]|\[[%]-?{TAGGED}-?[%]\]"
     rf"|\[(?:{FIELD}|{any_case('insert')}[ ][A-Za-z ]{{2,40}})\])(?:[^(]|$)"
 )
 ANGLES = (
     f"(<[%][=-]?[ ]?[{LETTER}@][^<>\n]*[%]>|&lt;[%][=-]?[ ]?[{LETTER}@][^<>&\n]*[%]&gt;"
     f"|<(?:{FIELD})>|&lt;(?:{FIELD})&gt;)"
 )
-SIGNS = f"(?:^|[^A-Za-z0-9#@&/.])([#][#]{NAME}[#][#]|[@](?:{FIELD})[@])(?:[^A-Za-z0-9#@]|$)"
+SIGNS = f"(?:^|[^A-Za-z0-9_])({HASHES}|[@](?:{FIELD})[@])(?:[^A-Za-z0-9_]|$)"
 EMPTY = (
     f"({NO_LETTER}(?:{GREETING}){GAP}[,]"
     f"|{NO_LETTER}(?:{ENGLISH}){GAP}(?:[!]|[.:](?:[ \r\n<]|$))"
@@ -84,8 +90,8 @@ VALUE = (
 SUBJECT_END = f"([,][ ](?:{STRICT}|None)[ ]?)$"
 LINK = (
     "(?:https?://|www[.]|mailto:)[^ \t\r\n<>\"']*"
-    f"([{{][{{]?[ ]?{NAME}[ ]?[}}]|[*][|][A-Za-z0-9_]{{1,40}}[|][*]|[%][%]{NAME}[%][%]"
-    f"|[%]7[Bb](?:[%]7[Bb])?{NAME}[%]7[Dd])"
+    f"([{{][{{]?[ ]?{NAME}[ ]?[}}]|{HASHES}|\\[[%][ ]{NAME}[ ][%]\\]"
+    f"|[*][|][A-Za-z0-9_]{{1,40}}[|][*]|[%][%]{NAME}[%][%]|[%]7[Bb](?:[%]7[Bb])?{NAME}[%]7[Dd])"
 )
 
 KINDS: Mapping[str, str] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from html import unescape
 from typing import NamedTuple
 
-from martech_lib.personalization.markers import FIELD, LETTER, NAME
+from martech_lib.personalization.markers import DIRECTIVE, FIELD, HASHED, LETTER, NAME, TAGGED
 
 TOKEN = re.compile(
     r"\{\{\{?(?P<double>[^{}\n]+)\}\}\}?"
@@ -19,15 +19,16 @@ TOKEN = re.compile(
     r"|\*\|(?P<stars>[A-Za-z][^|\n]*)\|\*"
     rf"|\[\[(?P<brackets>[ ]?(?:{NAME}|{FIELD})[ ]?)\]\](?!\()"
     rf"|\[(?P<bracket>{FIELD})\](?!\()"
-    rf"|\[%(?P<bracketed>[ ]?{NAME}[^%\n]{{0,80}})%\]"
+    rf"|\[%-?(?P<bracketed>{TAGGED})-?%\](?!\()"
     r"|<%[=-]?(?P<angles>[^<>\n]+)%>"
-    rf"|(?<![A-Za-z0-9#@&/.])(?:##(?P<numbers>{NAME})##|@(?P<ats>{FIELD})@)(?![A-Za-z0-9#@])"
+    rf"|(?<![A-Za-z0-9_])(?:##(?P<hashes>{HASHED})##|@(?P<ats>{FIELD})@)(?![A-Za-z0-9_])"
 )
 LOGIC = re.compile(
     r"^[ ]*(?:[#/^>!]|(?:else|elsif|elseif|end(?:if|for|unless|case|each|with|capture)?)(?=[ ]|$)"
     r"|(?:if|unless|for|case|when|each|with|assign|capture|set|block|include|partial|range)[ ]"
-    r"|(?:IF|IFNOT|ELSE|ELSEIF|END)(?=[: ]|$))"
+    r"|(?:IF|IFNOT|ELSE|ELSEIF|END)(?=[:]|$))"
 )
+DIRECTIVES = re.compile(rf"^[ ]*(?:{DIRECTIVE})[ ]")
 INLINE = re.compile(  # | default: 'there' · :default=there · ?? "there" · || 'there'
     r"(?:\bdefault(?:_value)?\b[ ]*[:=(,]?|\?\?|\|\|)[ ]*(?:\"([^\"]*)\"|'([^']*)'|“([^”]*)”|([^|'\"})]*))"
 )
@@ -112,7 +113,8 @@ def _token(match: re.Match[str]) -> Token:
     kind = str(match.lastgroup)
     inside = str(match[kind])
     default, name = _default(inside, kind), _name(inside)
-    is_logic = kind == "tag" or bool(LOGIC.match(inside)) or not words_of(name)
+    steers = DIRECTIVES if kind == "bracketed" else LOGIC
+    is_logic = kind == "tag" or bool(steers.match(inside)) or not words_of(name)
     return Token(match[0], " ".join(words_of(name)), match.start(), match.end(), default, is_logic)
 
 

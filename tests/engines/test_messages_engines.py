@@ -19,7 +19,8 @@ BODIES = [
     "Dear «FirstName»,", "Hi %s,", "$NaN off", "Hey null 👋", "[object Object]", "https://x.com/?q={email}",
     "https://x.com/%7Bfirst_name%7D", "null and void", "a{color:red}", "100% of 50%", "https://x.com/a%20b%20c",
     "x %E2%80%99", "Bonjour !", "Hi :)", "**Plan**|Price|**Note**", "GET /users/{id}", "say `{x}`", "{😀}", "  ", None,
-    "<code>{first_name}</code>", "<style>a{b}</style>", "it's \\ {first_name} \"x\"", "[% user.name %]", "Hi @FirstName@,", "##FNAME##", "## Plan ##", "Hi " + " " * 20_000 + ",",
+    "<code>{first_name}</code>", "<style>a{b}</style>", "it's \\ {first_name} \"x\"", "[% user.name %]", "[% IF user %]", "Save [% off 20%]", "Hi @FirstName@,", "@yourname@mastodon.social", "##FNAME##",
+    "##First Name####LAST_NAME##", "## Plan ##", "#été##noël##été#", "https://x.com/?q=##E_MAIL##", "Hi " + " " * 20_000 + ",",
 ]  # fmt: skip
 LOG = pd.DataFrame(
     {
