@@ -42,7 +42,7 @@ setup: $(VENV)/.dev  ## the environment with everything a contributor needs, in 
 # --- what keeps it right ---------------------------------------------------------------------------------------------
 
 test: $(VENV)/.dev  ## every test, two files at a time (ARGS="-k audit")
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 truth: $(VENV)/.dev  ## the slow checks against worlds whose answer is known, in full
 	@MARTECH_TRUTH=full $(BIN)/python -m pytest -n 2 -rP tests/truth tests/test_triangulation.py tests/test_attribution_credit.py tests/test_attribution_segment.py $(ARGS)
