@@ -53,6 +53,11 @@ def two_lines() -> alt.Axis:
     return alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')")
 
 
+def _without_nan(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same with None for what is missing: JSON knows no NaN, and the lab warns of it in red."""
+    return frame.astype(object).where(frame.notna(), None)
+
+
 def finished(
     layers: Sequence[alt.Chart],
     tables: Mapping[str, pd.DataFrame],
@@ -73,7 +78,7 @@ def finished(
     return alt.LayerChart(
         layer=layers,
         data=alt.NamedData("rows") if "rows" in tables else alt.Undefined,
-        datasets={name: frame.to_dict("records") for name, frame in tables.items()},
+        datasets={name: _without_nan(frame).to_dict("records") for name, frame in tables.items()},
         width="container",
         height=height or max(120, rows * row_height),
         description=text,
