@@ -19,10 +19,18 @@ from typing import IO, Any
 
 import pytest
 
+from martech_lib.core.places import notebooks_dir
+
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LOCAL = ("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:", "file:", "about:")
 START_SECONDS = 60
 PATIENCE = 90_000  # ms; a slow machine that also runs Spark is no fault of the page
+ONE_APP = """
+import sys
+from pathlib import Path
+from martech_lib.workbook import serve
+serve.apps_from(Path(sys.argv[1]), sys.argv[2], port=int(sys.argv[3]), token="", say=print)
+"""
 
 
 def find_chromium() -> str:
@@ -80,8 +88,20 @@ def page(visit: Callable[..., SimpleNamespace]) -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., Any]:
-    """`with serve(data=..., code=...) as address:` runs `martech apps`, or the given Python, on a free port."""
+    """`with serve(data=...) as address:` runs `martech apps`, or the given command, on a free port."""
     return serving
+
+
+@pytest.fixture(scope="session")
+def serve_one(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """`with serve_one(name, data=...) as address:` serves this notebook alone, so that no other kernel is kept warm."""
+
+    def start(name: str, *, data: str | Path) -> Any:
+        alone = tmp_path_factory.mktemp("alone")
+        shutil.copy(notebooks_dir() / f"{name}.ipynb", alone)
+        return serving(command=[sys.executable, "-c", ONE_APP, str(alone), str(data), "{port}"])
+
+    return start
 
 
 @contextmanager

@@ -17,10 +17,11 @@ from martech_lib import Workspace, attribution
 from martech_lib.attribution import Evidence, Question, Segment
 from martech_lib.core.places import sample_dir
 
-PAGE = "/voila/render/2-attribution-triangulation.ipynb"
+NOTEBOOK = "2-attribution-triangulation"
+PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
 CHARTS = 11
 WAIT = 60_000
-SOON = 15_000
+SOON = 60_000
 MARKS = ".mark-rect path, .mark-symbol path, .mark-rule line"
 USUAL = "had 1,975 conversions worth $71.3k"
 SCRIPT = "<script>window.stolen=1</script>"
@@ -40,8 +41,8 @@ LONG_JOURNEY = [
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., Any]) -> Iterator[str]:
-    with serve(data=sample_dir() / "fitness") as address:
+def address(serve_one: Callable[..., Any]) -> Iterator[str]:
+    with serve_one(NOTEBOOK, data=sample_dir() / "fitness") as address:
         yield address
 
 
@@ -297,14 +298,14 @@ def test_a_workspace_without_logs_says_what_to_supply_and_shows_no_empty_chart(
 
 
 def test_60_channels_with_hostile_names_are_text_and_no_id_of_a_user_reaches_the_page(
-    visit: Callable[..., SimpleNamespace], serve: Callable[..., Any], tmp_path: Path
+    visit: Callable[..., SimpleNamespace], serve_one: Callable[..., Any], tmp_path: Path
 ) -> None:
     page = visit(width=390, height=844)
     frames: list[bytes] = []
     responses: list[Any] = []
     page.page.on("response", lambda response: responses.append(response))
     page.page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(as_bytes(frame))))
-    with serve(data=write_journeys(tmp_path, CHANNELS, more=LONG_JOURNEY)) as address:
+    with serve_one(NOTEBOOK, data=write_journeys(tmp_path, CHANNELS, more=LONG_JOURNEY)) as address:
         shown = opened(page, address, charts=5)
         look_at_60_channels(shown)
         set_channels_aside(shown)

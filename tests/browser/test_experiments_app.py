@@ -17,8 +17,9 @@ from scipy.stats import norm
 from martech_lib import Workspace, experiments
 from martech_lib.core.places import sample_dir
 
-PAGE = "/voila/render/3-experiment-planner.ipynb"
-WAIT, SOON = 90_000, 30_000
+NOTEBOOK = "3-experiment-planner"
+PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
+WAIT, SOON = 90_000, 60_000
 COMPANIES = ("saas", "fitness")
 CUT = "all => all.filter(e => e.scrollWidth > e.clientWidth + 2).map(e => e.textContent)"
 HYPOTHESIS = "We believe fewer fields for new visitors will raise trials because each field costs some."
@@ -32,9 +33,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def addresses(serve: Callable[..., Any], folders: dict[str, Path]) -> Iterator[dict[str, str]]:
+def addresses(serve_one: Callable[..., Any], folders: dict[str, Path]) -> Iterator[dict[str, str]]:
     saas, fitness = folders.values()
-    with serve(data=saas) as one, serve(data=fitness) as other:
+    with serve_one(NOTEBOOK, data=saas) as one, serve_one(NOTEBOOK, data=fitness) as other:
         yield {"saas": one, "fitness": other}
 
 

@@ -85,7 +85,7 @@ def test_run_all_shows_every_chart_and_a_slider_moves_one(visit: Callable[..., S
     shown.keyboard.press("Home")
     shown.wait_for_function(
         "() => [...document.querySelectorAll('.wb-live')].some(e => e.querySelector('svg')?.textContent.includes('19 tools'))",
-        timeout=15_000,
+        timeout=WAIT,
     )
     assert page.outside == []
 
@@ -110,7 +110,7 @@ def test_the_attribution_notebook_shows_every_chart_and_a_slider_moves_one(
         "before => [...document.querySelectorAll('.wb-live')].some(e => e.querySelector('svg')"
         " && e.getAttribute('aria-label').startsWith('Credited conv') && e.getAttribute('aria-label') !== before)",
         arg=before,
-        timeout=15_000,
+        timeout=WAIT,
     )
     assert page.outside == []
 
@@ -130,7 +130,7 @@ def test_the_planner_shows_every_chart_and_three_numbers_move_one(
     field.press("Enter")
     shown.wait_for_function(
         "() => [...document.querySelectorAll('.wb-say')].some(e => e.textContent.includes('at 7,000 unique users a week'))",
-        timeout=15_000,
+        timeout=WAIT,
     )
     assert page.outside == []
 

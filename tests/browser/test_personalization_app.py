@@ -16,7 +16,8 @@ from playwright.sync_api import expect
 
 from martech_lib.core.places import sample_dir
 
-PAGE = "/voila/render/4-personalization-holdout.ipynb"
+NOTEBOOK = "4-personalization-holdout"
+PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
 WAIT, SOON = 90_000, 60_000
 USERS = 200_000
 OVER = 51_000_000  # bytes, above the limit of an upload
@@ -29,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., Any], folder: Path) -> Iterator[str]:
-    with serve(data=folder) as served:
+def address(serve_one: Callable[..., Any], folder: Path) -> Iterator[str]:
+    with serve_one(NOTEBOOK, data=folder) as served:
         yield served
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from workspaces import tool, write_workspace
 
-PAGE = "/voila/render/1-stack-audit.ipynb"
+NOTEBOOK = "1-stack-audit"
+PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
 CHARTS = 6  # the waterfall stands twice: beside the settings, and where it is explained
 WAIT = 60_000
 
@@ -36,7 +37,7 @@ def opened(page: SimpleNamespace, address: str, query: str = "", *, charts: int 
 
 def says(shown: Any, words: str) -> None:
     shown.wait_for_function(
-        "words => document.querySelector('.wb-view .wb-say')?.textContent.includes(words)", arg=words, timeout=10_000
+        "words => document.querySelector('.wb-view .wb-say')?.textContent.includes(words)", arg=words, timeout=WAIT
     )
 
 
@@ -143,7 +144,7 @@ def test_an_upload_that_cannot_be_read_is_told_and_changes_nothing(
 ) -> None:
     shown = opened(page, address)
     upload(shown, name, data)
-    shown.wait_for_function("words => document.body.innerText.includes(words)", arg=words, timeout=10_000)
+    shown.wait_for_function("words => document.body.innerText.includes(words)", arg=words, timeout=WAIT)
     says(shown, "leave 16 tools at $410k")
     assert "Traceback" not in shown.inner_text("body")
 
@@ -171,10 +172,10 @@ def test_a_deep_link_opens_what_it_names(page: SimpleNamespace, address: str) ->
     assert "notice_window_days came as 'soon'; allowed is a number" in shown.locator("[role=alert]").first.inner_text()
 
 
-def test_hostile_names_are_text(page: SimpleNamespace, serve: Callable[..., Any], tmp_path: Path) -> None:
+def test_hostile_names_are_text(page: SimpleNamespace, serve_one: Callable[..., Any], tmp_path: Path) -> None:
     names = ["<script>window.stolen=1</script>", "<img src=x onerror='window.stolen=1'>", "=cmd()", "n" * 300]
     tools = [tool(name, category=c, renewal_date="2027-01-01", owner="") for name, c in zip(names, ("analytics", "bi", "survey", "experimentation"), strict=True)]  # fmt: skip
-    with serve(data=write_workspace(tmp_path, tools)) as address:
+    with serve_one(NOTEBOOK, data=write_workspace(tmp_path, tools)) as address:
         shown = opened(page, address)
         assert shown.evaluate("() => window.stolen") is None
         assert names[0] in shown.inner_text("body")
@@ -184,9 +185,9 @@ def test_hostile_names_are_text(page: SimpleNamespace, serve: Callable[..., Any]
 
 
 def test_an_empty_workspace_says_what_to_supply(
-    page: SimpleNamespace, serve: Callable[..., Any], tmp_path: Path
+    page: SimpleNamespace, serve_one: Callable[..., Any], tmp_path: Path
 ) -> None:
-    with serve(data=tmp_path) as address:
+    with serve_one(NOTEBOOK, data=tmp_path) as address:
         shown = opened(page, address, charts=0)
         says(shown, "There is no inventory yet. Supply inventory.csv")
     assert page.errors == []

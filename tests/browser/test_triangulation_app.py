@@ -22,8 +22,9 @@ from martech_lib.attribution.triangulation.priors import usual_priors
 from martech_lib.core.places import sample_dir
 from martech_lib.core.spoken import number
 
-PAGE = "/voila/render/2-attribution-triangulation.ipynb"
-WAIT, SOON = 90_000, 30_000
+NOTEBOOK = "2-attribution-triangulation"
+PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
+WAIT, SOON = 90_000, 60_000
 LENSES = b"channel,lens,month,estimate,lower,upper,level,basis\nvideo,Acme,2026-10,400,300,500,0.9,incremental\n"
 WRONG = b"channel,lens,month,estimate,lower,upper,level,basis\nvidoe,Acme,2026-10,400,500,300,0.9,incremental\n"
 
@@ -35,8 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., Any], folder: Path) -> Iterator[str]:
-    with serve(data=folder) as address:
+def address(serve_one: Callable[..., Any], folder: Path) -> Iterator[str]:
+    with serve_one(NOTEBOOK, data=folder) as address:
         yield address
 
 
