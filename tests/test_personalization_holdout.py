@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from holdout_worlds import START, Group, logs, read, values_of
+from scipy.stats import norm
 
 from martech_lib import personalization
 from martech_lib.core.errors import UserError
@@ -374,6 +375,17 @@ def cut(held: int, treated: int, values: Any = 9.0) -> tuple[Group, ...]:
         for arm, n in (("holdout", held), ("on", treated))
     ]
     return (*early, *late)
+
+
+def test_the_risk_of_loss_before_the_end_is_that_of_the_error_and_not_of_the_wider_interval() -> None:
+    for n, m in ((120, 140), (140, 120)):
+        told = read(*logs(*cut(n, m)), window_days=30, cost=100.0, terms=Terms(value=20.0))
+        assert told.is_interim
+        everyone = told.policies[0]
+        error = math.sqrt(sum(k / 1_000 * (1 - k / 1_000) / 999 for k in (n, m)))
+        gain = (m - n) / 1_000 * 2_000 * 20.0 - 200.0  # of all 2,000; the 1,000 personalized cost 100
+        assert everyone.net.estimate == pytest.approx(gain)
+        assert everyone.harm == pytest.approx(norm.cdf(-gain / (error * 2_000 * 20.0)))
 
 
 def test_a_look_before_the_end_waits_for_a_hundred_converters_in_both_arms() -> None:

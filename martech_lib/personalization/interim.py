@@ -13,7 +13,7 @@ import pandas as pd
 
 from martech_lib.core.rates import Count
 from martech_lib.core.spoken import count
-from martech_lib.core.stats import Difference
+from martech_lib.core.stats import Difference, of_count
 from martech_lib.personalization.cells import Cells
 from martech_lib.personalization.course import CONVERTERS, any_time_lift, information
 from martech_lib.personalization.endpoints import Endpoint
@@ -67,7 +67,7 @@ def at_any_time(of: Endpoint, level: float) -> Endpoint:
         return of._replace(difference=None, lift=None, reason=reason)
     lift = any_time_lift(holdout, treated, whole=information(holdout, treated), level=level)
     lower, upper = (treated.rate * (1 - 1 / (1 + end)) for end in (lift.lower, lift.upper))
-    se = math.sqrt(of.holdout.error + of.treated.error)
+    se = math.sqrt(sum(of_count(arm.n, arm.hits).error for arm in (holdout, treated)))
     difference = Difference(treated.rate - holdout.rate, se, lower, upper, lift.p)
     return of._replace(difference=difference, lift=lift, method=ANY_TIME)
 

@@ -10,6 +10,7 @@ from martech_lib.core.errors import UserError
 from martech_lib.core.power import units_for_rates
 from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
 from martech_lib.personalization.endpoints import Endpoint
+from martech_lib.personalization.interim import ANY_TIME
 from martech_lib.personalization.money import Range
 from martech_lib.personalization.segments import Segments
 
@@ -139,7 +140,7 @@ def policies_of(
     read = None if revenue is None else revenue.difference
     gain, money = _times(conversions.difference, users), None if read is None else _times(read, users)
     net = _less(money or _worth(gain, prices.value), prices.cost)
-    found = [_policy(EVERYONE, users, gain, net, far)]
+    found = [_policy(EVERYONE, users, gain, net, _reach(conversions, far))]
     if segments.compared:
         some = _evidence(segments, users, prices if read is None or read.upper >= 0 else Prices(None, None), far)
         found.append(some if some.users < users else found[0]._replace(policy=EVIDENCE, segments=some.segments))
@@ -172,7 +173,7 @@ def _evidence(segments: Segments, users: int, prices: Prices, far: float) -> Pol
     reached = int(sum(line.holdout.n + line.treated.n for line in chosen))
     gain = Range(mean, mean - spread, mean + spread)
     own = None if prices.cost is None else prices.cost * reached / users
-    told = _policy(EVIDENCE, reached, gain, _less(_worth(gain, prices.value), own), far)
+    told = _policy(EVIDENCE, reached, gain, _less(_worth(gain, prices.value), own), (far, far))
     return told._replace(segments=tuple(line.segment for line in chosen))
 
 
@@ -192,10 +193,20 @@ def _half(of: Range) -> float:
     return (of.upper - of.lower) / 2
 
 
-def _policy(name: str, users: int, gain: Range, net: Range | None, far: float) -> Policy:
-    """One way; `far` are the standard deviations that an interval reaches."""
+def _reach(of: Endpoint, far: float) -> tuple[float, float]:
+    """Standard errors from the estimate to the ends of its interval; one that holds at every look reaches farther."""
+    if of.method != ANY_TIME or of.difference is None:
+        return far, far
+    estimate, se, lower, upper, _ = of.difference
+    return (estimate - lower) / se, (upper - estimate) / se
+
+
+def _policy(name: str, users: int, gain: Range, net: Range | None, reach: tuple[float, float]) -> Policy:
+    """One way; `reach` are the standard errors from the estimate to the lower end, and to the upper."""
     at_stake = net or gain
-    towards = at_stake.lower if at_stake.estimate > 0 else at_stake.upper  # the end beside which a loss lies
-    spread = abs(at_stake.estimate - towards) / far
-    harm = normal_cdf(-at_stake.estimate / spread) if spread > 0 else float(at_stake.estimate < 0)
+    if at_stake.estimate > 0:  # a loss lies beside the lower end
+        error = (at_stake.estimate - at_stake.lower) / reach[0]
+    else:
+        error = (at_stake.upper - at_stake.estimate) / reach[1]
+    harm = normal_cdf(-at_stake.estimate / error) if error > 0 else float(at_stake.estimate < 0)
     return Policy(name, users, gain, net, harm if users else 0.0)
