@@ -70,7 +70,7 @@ class Screen:
         """A view of a chart; where there is nothing to draw it says `otherwise`, asked anew each time."""
         instead = otherwise if callable(otherwise) else lambda: otherwise
         if self.mode == "report":
-            return Drawn(_figures(draw(), instead()))
+            return Drawn(_figures(_specification(draw), instead()))
         return self._live_figure(draw, instead)
 
     def refresh(self) -> None:
@@ -111,7 +111,7 @@ class Screen:
 
         redraw()
         if self.mode == "app":
-            self._snapshot(_first_sight(draw, words.value) if view.spec else words.value)
+            self._snapshot(_first_sight(view.spec, words.value) if view.spec else words.value)
         view.observe(seen, "in_view")
         self._figures.append((view, redraw))
         return box
@@ -137,12 +137,14 @@ def picture(chart: Chart, *, kind: Literal["svg", "png"]) -> bytes:
 
 def figure_html(chart: Chart, *, width: int) -> str:
     """A chart as inline SVG at a width in pixels: no script, no request."""
+    return _svg(chart.to_dict(), width=width)
+
+
+def _svg(spec: dict[str, Any], *, width: int) -> str:
     import vl_convert
 
-    spec = chart.to_dict()
-    spec["width"] = width
-    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
-    svg: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
+    at_width = {**spec, "width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+    svg: str = vl_convert.vegalite_to_svg(at_width, vl_version=VEGA_LITE)
     return svg
 
 
@@ -154,22 +156,22 @@ def _specification(draw: Callable[[], Chart | None]) -> dict[str, Any]:
         return {} if chart is None else chart.to_dict(validate=False)
 
 
-def _first_sight(draw: Callable[[], Chart | None], otherwise: str) -> str:
+def _first_sight(spec: dict[str, Any], otherwise: str) -> str:
     """The figure as it stands in the page before the live one; its words alone when it cannot be drawn so."""
     try:
-        return _figures(draw(), otherwise)
+        return _figures(spec, otherwise)
     except Exception as error:
         told(error)
         return otherwise
 
 
-def _figures(chart: Chart | None, otherwise: str) -> str:
+def _figures(spec: dict[str, Any], otherwise: str) -> str:
     """The figure for wide and for narrow screens; the stylesheet shows one of them."""
-    if chart is None:
+    if not spec:
         return note(otherwise)
-    text = escape(str(chart.to_dict()["description"]), quote=True)
+    text = escape(str(spec["description"]), quote=True)
     drawn = "".join(
-        f'<div class="wb-{size}" role="img" aria-label="{text}">{figure_html(chart, width=width)}</div>'
+        f'<div class="wb-{size}" role="img" aria-label="{text}">{_svg(spec, width=width)}</div>'
         for size, width in (("wide", WIDE), ("narrow", NARROW))
     )
     return f'<figure class="wb-fig">{drawn}<figcaption>{text}</figcaption></figure>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +24,13 @@ HIDDEN = {
 
 
 def run(folder: Path, source: str, *, require_all: bool) -> subprocess.CompletedProcess[str]:
-    """Run a one-file suite beside a copy of our conftest."""
-    (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
+    """Run a one-file suite beside a copy of what our conftest calls in."""
+    shutil.copy(ROOT / "tests" / "nothing_hides.py", folder / "conftest.py")
     (folder / "test_it.py").write_text(f"import pytest\n{source}\n", encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     env = {**os.environ, "MARTECH_REQUIRE_ALL": "1" if require_all else ""}
-    asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
+    off = [part for name in ("cacheprovider", "hypothesispytest", "xdist") for part in ("-p", f"no:{name}")]
+    asked = [sys.executable, "-m", "pytest", "-q", *off, "--rootdir", str(folder), str(folder)]
     return subprocess.run(asked, capture_output=True, text=True, env=env, cwd=folder)
 
 
@@ -38,6 +40,10 @@ def test_what_hides_fails_and_says_why(case: str, tmp_path: Path) -> None:
     assert done.returncode in (1, 2), done.stdout
     assert "every test has to run" in done.stdout
     assert "no browser" in done.stdout
+
+
+def test_our_own_suite_is_run_so(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.pluginmanager.has_plugin("nothing_hides")
 
 
 def test_without_the_variable_a_skip_is_a_skip(tmp_path: Path) -> None:
