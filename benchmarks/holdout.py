@@ -26,7 +26,7 @@ from timing import Row, publish, seconds
 
 THREADS = 2
 LIMIT = "1.5GB"
-REPEATS = 3
+REPEATS = 5
 STATISTIC = f"median of {REPEATS}"
 USERS = 10_000_000
 BARE = f"""WITH put AS (SELECT * FROM read_parquet('{{folder}}/assignments/*.parquet') WHERE program = '{PROGRAM}'),
