@@ -386,6 +386,16 @@ def test_the_risk_of_loss_before_the_end_is_that_of_the_error_and_not_of_the_wid
         gain = (m - n) / 1_000 * 2_000 * 20.0 - 200.0  # of all 2,000; the 1,000 personalized cost 100
         assert everyone.net.estimate == pytest.approx(gain)
         assert everyone.harm == pytest.approx(norm.cdf(-gain / (error * 2_000 * 20.0)))
+    everybody = [  # converted, so that there is no error
+        group
+        for arm in ("holdout", "on")
+        for group in (
+            Group(arm, 250, 250, 0, 9.0, share=0.5, after=np.linspace(1, 25, 250)),
+            Group(arm, 750, 750, 0, 9.0, share=0.5, day=24, after=0.5),
+        )
+    ]
+    told = read(*logs(*everybody), window_days=30)
+    assert told.is_interim and told.policies[0].harm == 0.0 and told.policies[0].gain.estimate == 0.0
 
 
 def test_a_look_before_the_end_waits_for_a_hundred_converters_in_both_arms() -> None:
@@ -394,7 +404,7 @@ def test_a_look_before_the_end_waits_for_a_hundred_converters_in_both_arms() -> 
     assert told.is_interim and told.headline.verdict == "real win"
     assert told.notes[0] == (
         "This is a look before the end, so that the intervals of conversions and clicks are wider, to hold at every look; "
-        "those by week are not."
+        "those by week, and the probability of loss, are of this look alone."
     )
     assert read(*logs(*late)).is_interim  # without a window, too
     of = told.endpoint("conversion")

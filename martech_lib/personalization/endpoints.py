@@ -41,6 +41,7 @@ class Endpoint(NamedTuple):
         method: In words.
         reason: Why it is refused, or what to know when reading it.
         explained: Share of the variance that pre_value explains; None where it is not known of all users.
+        is_any_time: Its intervals hold at every look, and are wider.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Endpoint(NamedTuple):
     method: str = ""
     reason: str = ""
     explained: float | None = None
+    is_any_time: bool = False
 
     @property
     def sign(self) -> int:

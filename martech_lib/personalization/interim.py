@@ -13,7 +13,7 @@ import pandas as pd
 
 from martech_lib.core.rates import Count
 from martech_lib.core.spoken import count
-from martech_lib.core.stats import Difference, of_count
+from martech_lib.core.stats import Difference
 from martech_lib.personalization.cells import Cells
 from martech_lib.personalization.course import CONVERTERS, any_time_lift, information
 from martech_lib.personalization.endpoints import Endpoint
@@ -45,7 +45,7 @@ def told_end(cells: Cells, window_days: float | None) -> str:
     if is_before_end(cells, window_days):
         return (
             "this is a look before the end, so that the intervals of conversions and clicks are wider, to hold at "
-            "every look; those by week are not"
+            "every look; those by week, and the probability of loss, are of this look alone"
         )
     if window_days is None or cells.latest is None or cells.last is None:
         return ""
@@ -67,9 +67,9 @@ def at_any_time(of: Endpoint, level: float) -> Endpoint:
         return of._replace(difference=None, lift=None, reason=reason)
     lift = any_time_lift(holdout, treated, whole=information(holdout, treated), level=level)
     lower, upper = (treated.rate * (1 - 1 / (1 + end)) for end in (lift.lower, lift.upper))
-    se = math.sqrt(sum(of_count(arm.n, arm.hits).error for arm in (holdout, treated)))
+    se = math.sqrt(of.holdout.error + of.treated.error)
     difference = Difference(treated.rate - holdout.rate, se, lower, upper, lift.p)
-    return of._replace(difference=difference, lift=lift, method=ANY_TIME)
+    return of._replace(difference=difference, lift=lift, method=ANY_TIME, is_any_time=True)
 
 
 def _delay(cells: Cells) -> float:

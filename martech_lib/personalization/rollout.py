@@ -10,7 +10,6 @@ from martech_lib.core.errors import UserError
 from martech_lib.core.power import units_for_rates
 from martech_lib.core.stats import Difference, normal_cdf, normal_quantile
 from martech_lib.personalization.endpoints import Endpoint
-from martech_lib.personalization.interim import ANY_TIME
 from martech_lib.personalization.money import Range
 from martech_lib.personalization.segments import Segments
 
@@ -140,7 +139,10 @@ def policies_of(
     read = None if revenue is None else revenue.difference
     gain, money = _times(conversions.difference, users), None if read is None else _times(read, users)
     net = _less(money or _worth(gain, prices.value), prices.cost)
-    found = [_policy(EVERYONE, users, gain, net, _reach(conversions, far))]
+    error = _error(net or gain, far)
+    if conversions.is_any_time:  # its interval is wider than its error, to hold at every look
+        error = conversions.difference.se * users * (1.0 if net is None else prices.value or 0.0)
+    found = [_policy(EVERYONE, users, gain, net, error)]
     if segments.compared:
         some = _evidence(segments, users, prices if read is None or read.upper >= 0 else Prices(None, None), far)
         found.append(some if some.users < users else found[0]._replace(policy=EVIDENCE, segments=some.segments))
@@ -173,7 +175,8 @@ def _evidence(segments: Segments, users: int, prices: Prices, far: float) -> Pol
     reached = int(sum(line.holdout.n + line.treated.n for line in chosen))
     gain = Range(mean, mean - spread, mean + spread)
     own = None if prices.cost is None else prices.cost * reached / users
-    told = _policy(EVIDENCE, reached, gain, _less(_worth(gain, prices.value), own), (far, far))
+    net = _less(_worth(gain, prices.value), own)
+    told = _policy(EVIDENCE, reached, gain, net, _error(net or gain, far))
     return told._replace(segments=tuple(line.segment for line in chosen))
 
 
@@ -193,20 +196,14 @@ def _half(of: Range) -> float:
     return (of.upper - of.lower) / 2
 
 
-def _reach(of: Endpoint, far: float) -> tuple[float, float]:
-    """Standard errors from the estimate to the ends of its interval; one that holds at every look reaches farther."""
-    if of.method != ANY_TIME or of.difference is None:
-        return far, far
-    estimate, se, lower, upper, _ = of.difference
-    return (estimate - lower) / se, (upper - estimate) / se
+def _error(at_stake: Range, far: float) -> float:
+    """Standard deviation on the side of a loss; an interval reaches `far` of them."""
+    towards = at_stake.lower if at_stake.estimate > 0 else at_stake.upper
+    return abs(at_stake.estimate - towards) / far
 
 
-def _policy(name: str, users: int, gain: Range, net: Range | None, reach: tuple[float, float]) -> Policy:
-    """One way; `reach` are the standard errors from the estimate to the lower end, and to the upper."""
+def _policy(name: str, users: int, gain: Range, net: Range | None, error: float) -> Policy:
+    """One way; `error` is the standard deviation of what is at stake."""
     at_stake = net or gain
-    if at_stake.estimate > 0:  # a loss lies beside the lower end
-        error = (at_stake.estimate - at_stake.lower) / reach[0]
-    else:
-        error = (at_stake.upper - at_stake.estimate) / reach[1]
     harm = normal_cdf(-at_stake.estimate / error) if error > 0 else float(at_stake.estimate < 0)
     return Policy(name, users, gain, net, harm if users else 0.0)

@@ -70,7 +70,8 @@ class Screen:
         """A view of a chart; where there is nothing to draw it says `otherwise`, asked anew each time."""
         instead = otherwise if callable(otherwise) else lambda: otherwise
         if self.mode == "report":
-            return Drawn(_figures(_specification(draw), instead()))
+            chart = draw()
+            return Drawn(_figures({} if chart is None else chart.to_dict(), instead()))
         return self._live_figure(draw, instead)
 
     def refresh(self) -> None:

@@ -105,7 +105,7 @@ def serve_one(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
 
 @contextmanager
-def serving(*, data: str | Path = "", command: list[str] | None = None, token: str = "") -> Iterator[str]:
+def serving(*, data: str | Path = "", command: list[str] | None = None) -> Iterator[str]:
     """The address of a server that answers, stopped at the end; `{port}` in the command becomes a free port."""
     port = free_port()
     command = command or [
@@ -116,7 +116,6 @@ def serving(*, data: str | Path = "", command: list[str] | None = None, token: s
         "--port",
         "{port}",
         *(["--data", str(data)] if data else []),
-        *(["--token", token] if token else []),
     ]
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile("w+") as said:

@@ -21,7 +21,7 @@ NOTEBOOK = "2-attribution-triangulation"
 PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
 CHARTS = 11
 WAIT = 60_000
-SOON = 60_000
+SOON = 30_000
 MARKS = ".mark-rect path, .mark-symbol path, .mark-rule line"
 USUAL = "had 1,975 conversions worth $71.3k"
 SCRIPT = "<script>window.stolen=1</script>"

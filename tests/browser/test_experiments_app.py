@@ -19,7 +19,7 @@ from martech_lib.core.places import sample_dir
 
 NOTEBOOK = "3-experiment-planner"
 PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
-WAIT, SOON = 90_000, 60_000
+WAIT, SOON = 90_000, 30_000
 COMPANIES = ("saas", "fitness")
 CUT = "all => all.filter(e => e.scrollWidth > e.clientWidth + 2).map(e => e.textContent)"
 HYPOTHESIS = "We believe fewer fields for new visitors will raise trials because each field costs some."

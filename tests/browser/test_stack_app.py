@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from workspaces import tool, write_workspace
 
+from martech_lib.core.places import sample_dir
+
 NOTEBOOK = "1-stack-audit"
 PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
 CHARTS = 6  # the waterfall stands twice: beside the settings, and where it is explained
@@ -22,7 +24,7 @@ WAIT = 60_000
 
 @pytest.fixture(scope="module")
 def address(serve: Callable[..., Any]) -> Iterator[str]:
-    with serve() as address:
+    with serve(data=sample_dir() / "saas") as address:
         yield address
 
 

@@ -24,7 +24,7 @@ from martech_lib.core.spoken import number
 
 NOTEBOOK = "2-attribution-triangulation"
 PAGE = f"/voila/render/{NOTEBOOK}.ipynb"
-WAIT, SOON = 90_000, 60_000
+WAIT, SOON = 90_000, 30_000
 LENSES = b"channel,lens,month,estimate,lower,upper,level,basis\nvideo,Acme,2026-10,400,300,500,0.9,incremental\n"
 WRONG = b"channel,lens,month,estimate,lower,upper,level,basis\nvidoe,Acme,2026-10,400,500,300,0.9,incremental\n"
 
